@@ -1,1 +1,1 @@
-//! placeholder
+//! HTTP (token endpoint, notifications, REST, pages), the command line, configuration, wiring.

@@ -1,1 +1,3 @@
+//! The program `portus`.
+
 fn main() {}

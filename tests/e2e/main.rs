@@ -1,0 +1,1 @@
+//! Real clients, a real registry, the real program.

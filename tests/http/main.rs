@@ -1,0 +1,1 @@
+//! Promises over HTTP, in process, on a real Postgres.

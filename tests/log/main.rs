@@ -1,0 +1,1 @@
+//! The contract that every log adapter keeps, and the traps of a log on Postgres.

@@ -1,0 +1,1 @@
+//! Read models, search and rebuilds over a real log.

@@ -1,0 +1,1 @@
+//! Every row of the oracle, and properties over generated worlds.
