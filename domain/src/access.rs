@@ -1,20 +1,31 @@
-//! Who may do what: the access graph as a value, and every permission rule on one page.
+//! Who may do what: the access graph as a value (`graph`), and every permission rule on one page
+//! (`decide`).
 //!
 //! Everything that needs a right asks [`Graph::decide`]: token endpoint, pages, REST, search
 //! filter, feed, explanation, time travel. Nothing else decides.
 
-use std::collections::BTreeSet;
+mod decide;
+mod facts;
+mod grant;
+mod graph;
+mod permit;
+mod policy;
+mod reach;
+mod rule;
+mod visible;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::app_token::TokenId;
-use crate::event::{Actor, Fact, Position};
 use crate::name::{NamespaceName, RegistryName, RepositoryName, TeamName, UserName};
-use crate::namespace::{GrantId, Holder, Visibility};
-use crate::scope::{Scope, ScopeAction};
-use crate::team::Role;
-use crate::user::Account;
+
+pub use facts::{AccountFacts, NamespaceFacts, TokenFacts};
+pub use grant::ScopeGrant;
+pub use graph::Graph;
+pub use permit::Permit;
+pub use policy::{Policy, PushPolicy};
+pub use rule::{Because, Ground, Rule};
+pub use visible::Visible;
 
 /// Who asks, as authentication found out.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -139,33 +150,6 @@ impl Verdict {
     }
 }
 
-/// Why: the rule that decided, and the grant that it found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Because {
-    /// The first rule that decided.
-    pub rule: Rule,
-    /// What it stood on.
-    pub grant: Option<Ground>,
-}
-
-/// What a rule stood on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Ground {
-    /// The account is an administrator.
-    Administrator,
-    /// The namespace is the subject's own.
-    Personal,
-    /// Membership in the team that owns the namespace, or that the question is about.
-    Member { team: TeamName, role: Role },
-    /// A further grant, directly or through a team, and the role that comes of it.
-    Grant { id: GrantId, role: Role },
-    /// The namespace's visibility.
-    Visibility(Visibility),
-    /// The registry's own secret.
-    RegistrySecret,
-}
-
 /// How a refusal looks (security rules 6.1, `form`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Form {
@@ -183,326 +167,5 @@ pub enum Form {
     SignIn,
 }
 
-/// What an administrator may set (security rules 6.4).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[allow(clippy::struct_excessive_bools)] // they are switches
-pub struct Policy {
-    /// Whether anything may be deleted at all.
-    pub delete_enabled: bool,
-    /// Whether contributors delete images.
-    pub delete_contributors: bool,
-    /// Who pushes.
-    pub push: PushPolicy,
-    /// Whether everybody makes teams.
-    pub create_team: bool,
-    /// Whether owners manage their teams.
-    pub manage_team: bool,
-    /// Whether contributors and owners make namespaces.
-    pub create_namespace: bool,
-    /// Whether owners edit and move their namespaces.
-    pub manage_namespace: bool,
-    /// Whether owners change visibility.
-    pub change_visibility: bool,
-    /// Whether owners make webhooks.
-    pub create_webhook: bool,
-    /// Whether owners change webhooks.
-    pub manage_webhook: bool,
-    /// Whether public things have pages for everybody.
-    pub anonymous_browsing: bool,
-    /// Whether public images are pulled by everybody.
-    pub anonymous_pull: bool,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            delete_enabled: true,
-            delete_contributors: false,
-            push: PushPolicy::AllowTeams,
-            create_team: true,
-            manage_team: true,
-            create_namespace: true,
-            manage_namespace: true,
-            change_visibility: true,
-            create_webhook: true,
-            manage_webhook: true,
-            anonymous_browsing: true,
-            anonymous_pull: true,
-        }
-    }
-}
-
-/// Who pushes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PushPolicy {
-    /// Contributors and owners of teams, and everybody into their own namespace.
-    AllowTeams,
-    /// Everybody into their own namespace; administrators anywhere.
-    AllowPersonal,
-    /// Administrators.
-    AdminOnly,
-}
-
-/// One scope's answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScopeGrant {
-    /// What was asked.
-    pub scope: Scope,
-    /// What is granted; never `*` for a repository.
-    pub granted: BTreeSet<ScopeAction>,
-    /// Why that much; `None` when nothing was granted.
-    pub allowed: Option<Because>,
-    /// Why not more; `None` when everything asked was granted.
-    pub refused: Option<Because>,
-}
-
-/// A right, proven: only [`Graph::permit`] makes one for a person, so a command that takes one
-/// cannot be called without asking.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Permit {
-    actor: Actor,
-    action: Option<Action>,
-    rule: Option<Rule>,
-    position: Option<Position>,
-}
-
-impl Permit {
-    /// The machine's own authority: the console, the one-time secret, our jobs.
-    #[must_use]
-    pub fn of_the_house(actor: Actor) -> Self {
-        Self { actor, action: None, rule: None, position: None }
-    }
-
-    /// Who acts.
-    #[must_use]
-    pub fn actor(&self) -> &Actor {
-        &self.actor
-    }
-
-    /// What was permitted; `None`: anything.
-    #[must_use]
-    pub fn action(&self) -> Option<Action> {
-        self.action
-    }
-
-    /// The rule that permitted it.
-    #[must_use]
-    pub fn rule(&self) -> Option<Rule> {
-        self.rule
-    }
-
-    /// Last position that the graph had seen when it permitted; a command that finds newer
-    /// decisions on its stream must ask again (SR-AUZ-18). `None`: does not depend on the graph.
-    #[must_use]
-    pub fn position(&self) -> Option<Position> {
-        self.position
-    }
-}
-
-/// The rules, named as in the security paper (6.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Rule {
-    BadCredential,
-    Default,
-}
-
-impl Rule {
-    /// The rule's name in facts, metrics and explanations.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BadCredential => "bad_credential",
-            Self::Default => "default",
-        }
-    }
-}
-
-/// What somebody may see, in a form that a query can carry (search, lists, feed).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Visible {
-    /// Everything: an administrator.
-    pub everything: bool,
-    /// Namespaces of these visibilities.
-    pub visibilities: BTreeSet<Visibility>,
-    /// And these namespaces.
-    pub namespaces: BTreeSet<(RegistryName, NamespaceName)>,
-    /// And these single repositories.
-    pub repositories: BTreeSet<(RegistryName, RepositoryName)>,
-    /// And these teams.
-    pub teams: BTreeSet<TeamName>,
-}
-
-/// What is known of an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools)]
-pub struct AccountFacts {
-    /// Person or bot.
-    pub account: Account,
-    /// Not disabled, not removed.
-    pub enabled: bool,
-    /// Administrator (an enabled one only counts).
-    pub admin: bool,
-    /// Auditor.
-    pub auditor: bool,
-    /// Refresh tokens and sessions from before this position are over.
-    pub signed_out_before: Position,
-    /// Verified passwords from before this position must not be remembered.
-    pub changed_at: Position,
-}
-
-/// What is known of an application token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenFacts {
-    /// Whose.
-    pub owner: UserName,
-    /// Until when.
-    pub expires_at: Timestamp,
-    /// Taken back.
-    pub revoked: bool,
-}
-
-/// What is known of a namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamespaceFacts {
-    /// Registry.
-    pub registry: RegistryName,
-    /// Name.
-    pub name: NamespaceName,
-    /// Whose.
-    pub holder: Holder,
-    /// For whom.
-    pub visibility: Visibility,
-}
-
-/// The access graph: everything that decisions need, folded from the log's decisions.
-///
-/// A clone is cheap (persistent maps), so a snapshot is taken once a request and no lock is held.
-#[derive(Debug, Clone, Default)]
-pub struct Graph {
-    position: Position,
-}
-
-impl Graph {
-    /// Takes one more fact into account. Facts at or before [`Self::position`] change nothing.
-    pub fn apply(&mut self, fact: &Fact) {
-        self.position = self.position.max(fact.position);
-    }
-
-    /// The last position applied.
-    #[must_use]
-    pub fn position(&self) -> Position {
-        self.position
-    }
-
-    /// Says that the log holds no decision up to `position` that is not applied here.
-    pub fn advance(&mut self, position: Position) {
-        self.position = self.position.max(position);
-    }
-
-    /// May `subject` do that to `resource`, at this moment?
-    #[must_use]
-    pub fn decide(
-        &self,
-        _policy: &Policy,
-        _subject: &Subject,
-        _action: Action,
-        _resource: &Resource,
-        _at: Timestamp,
-    ) -> Verdict {
-        Verdict::Denied(Because { rule: Rule::Default, grant: None }, Form::NotFound)
-    }
-
-    /// As [`Self::decide`], and the yes is a proof that commands take.
-    ///
-    /// # Errors
-    ///
-    /// The denial.
-    pub fn permit(
-        &self,
-        policy: &Policy,
-        subject: &Subject,
-        action: Action,
-        resource: &Resource,
-        at: Timestamp,
-    ) -> Result<Permit, (Because, Form)> {
-        match self.decide(policy, subject, action, resource, at) {
-            Verdict::Allowed(because) => Ok(Permit {
-                actor: self.actor(subject),
-                action: Some(action),
-                rule: Some(because.rule),
-                position: Some(self.position),
-            }),
-            Verdict::Denied(because, form) => Err((because, form)),
-        }
-    }
-
-    /// The token endpoint's answer for each scope, in order.
-    #[must_use]
-    pub fn grant(
-        &self,
-        _policy: &Policy,
-        _subject: &Subject,
-        _registry: &RegistryName,
-        _scopes: &[Scope],
-        _at: Timestamp,
-    ) -> Vec<ScopeGrant> {
-        Vec::new()
-    }
-
-    /// What `subject` may see, for queries. Agrees with [`Self::decide`] of
-    /// [`Action::SearchHit`] on every repository and namespace.
-    #[must_use]
-    pub fn visible(&self, _policy: &Policy, _subject: &Subject, _at: Timestamp) -> Visible {
-        Visible::default()
-    }
-
-    /// Who that is in a fact.
-    #[must_use]
-    pub fn actor(&self, subject: &Subject) -> Actor {
-        match subject {
-            Subject::Anonymous | Subject::Invalid => Actor::Anonymous,
-            Subject::Registry { name } => Actor::Registry { name: name.clone() },
-            Subject::Account { name } | Subject::Token { owner: name, .. } => {
-                Actor::User { name: name.clone() }
-            }
-        }
-    }
-
-    /// What is known of an account; `None`: never registered, or removed.
-    #[must_use]
-    pub fn account(&self, _name: &UserName) -> Option<AccountFacts> {
-        None
-    }
-
-    /// What is known of an application token.
-    #[must_use]
-    pub fn token(&self, _id: TokenId) -> Option<TokenFacts> {
-        None
-    }
-
-    /// The namespace that decides for a repository: the longest that exists.
-    #[must_use]
-    pub fn namespace_of(
-        &self,
-        _registry: &RegistryName,
-        _repository: &RepositoryName,
-    ) -> Option<NamespaceFacts> {
-        None
-    }
-
-    /// The registry whose tokens carry this `service`.
-    #[must_use]
-    pub fn registry_of(&self, _service: &str) -> Option<RegistryName> {
-        None
-    }
-
-    /// Whether there has ever been an administrator.
-    #[must_use]
-    pub fn bootstrapped(&self) -> bool {
-        false
-    }
-}
+#[cfg(test)]
+mod tests;

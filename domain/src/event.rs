@@ -1,8 +1,12 @@
 //! What can happen, who did it, and where it stands in the log.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod catalogue;
 pub mod upcast;
 
 use jiff::Timestamp;
+use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer};
+use serde::de::{DeserializeSeed, MapAccess};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -77,9 +81,13 @@ macro_rules! contexts {
                 match self { $(Self::$variant(event) => serde_json::to_string(event),)* }
             }
 
-            fn untag(context: &str, tagged: &str) -> Result<Self, DecodeError> {
+            fn untag(context: &str, tagged: Tagged<'_>) -> Result<Self, DecodeError> {
                 match context {
-                    $($context => Ok(Self::$variant(serde_json::from_str(tagged)?)),)*
+                    $($context => {
+                        let name = tagged.name;
+                        let read = <$inner>::deserialize(MapAccessDeserializer::new(tagged));
+                        read.map(Self::$variant).map_err(|error| DecodeError::of(name, error))
+                    })*
                     _ => Err(DecodeError::UnknownType),
                 }
             }
@@ -126,9 +134,89 @@ pub enum DecodeError {
         /// The newest version known.
         known: i16,
     },
+    /// No version before the known ones had this number.
+    #[error("schema version {found} of this event type never was; known are 1 to {known}")]
+    NoSuchSchema {
+        /// The version stored.
+        found: i16,
+        /// The newest version known.
+        known: i16,
+    },
+    /// The JSON is not what its version wrote.
+    #[error("the stored JSON is not what schema version {found} wrote: {reason}")]
+    OldShape {
+        /// The version stored.
+        found: i16,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The JSON does not fit the type.
     #[error("the stored JSON does not fit its type: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+impl DecodeError {
+    fn of(name: &str, error: serde_json::Error) -> Self {
+        // serde says of an enum's unknown tag what it says of any other; only the text differs.
+        let unknown = error.to_string().starts_with(&format!("unknown variant `{name}`"));
+        if unknown { Self::UnknownType } else { Self::Json(error) }
+    }
+}
+
+/// `{"type":name,"data":data}`, read without being put together: whatever stands in either part,
+/// it cannot leak into the other.
+struct Tagged<'a> {
+    name: &'a str,
+    data: &'a str,
+    next: Part,
+}
+
+#[derive(Clone, Copy)]
+enum Part {
+    Name,
+    Data,
+    End,
+}
+
+impl<'a> Tagged<'a> {
+    fn new(name: &'a str, data: &'a str) -> Self {
+        Self { name, data, next: Part::Name }
+    }
+}
+
+impl<'de> MapAccess<'de> for Tagged<'de> {
+    type Error = serde_json::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, serde_json::Error> {
+        let key = match self.next {
+            Part::Name => "type",
+            Part::Data => "data",
+            Part::End => return Ok(None),
+        };
+        seed.deserialize(BorrowedStrDeserializer::new(key)).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(
+        &mut self,
+        seed: V,
+    ) -> Result<V::Value, serde_json::Error> {
+        match self.next {
+            Part::Name => {
+                self.next = Part::Data;
+                seed.deserialize(BorrowedStrDeserializer::new(self.name))
+            }
+            Part::Data | Part::End => {
+                self.next = Part::End;
+                let mut data = serde_json::Deserializer::from_str(self.data);
+                let value = seed.deserialize(&mut data)?;
+                data.end()?;
+                Ok(value)
+            }
+        }
+    }
 }
 
 /// An event in the form in which the log keeps it.
@@ -179,7 +267,7 @@ impl Event {
         let (context, name) = kind.split_once('.').ok_or(DecodeError::UnknownType)?;
         let raised = if schema < known { Some(upcast::raise(kind, schema, data)?) } else { None };
         let data = raised.as_deref().unwrap_or(data);
-        Self::untag(context, &format!(r#"{{"type":"{name}","data":{data}}}"#))
+        Self::untag(context, Tagged::new(name, data))
     }
 }
 

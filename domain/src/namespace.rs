@@ -224,6 +224,24 @@ pub enum NamespaceRefusal {
     /// No such grant.
     #[error("there is no such grant")]
     UnknownGrant,
+    /// Whoever is to hold it does not exist.
+    #[error("there is no such team")]
+    UnknownTeam,
+    /// Whoever is to get a right does not exist or is disabled.
+    #[error("there is no such team or enabled user to grant this to")]
+    UnknownGrantee,
+    /// Bots are at most contributors (SR-AUZ-12).
+    #[error("a bot can be viewer or contributor, but not owner")]
+    BotOwner,
+    /// A grant that is over before it begins.
+    #[error("a grant must end in the future")]
+    GrantOver,
+    /// No such registry.
+    #[error("there is no such registry")]
+    UnknownRegistry,
+    /// Somebody else's namespace holds this name already.
+    #[error("the name lies inside the namespace `{0}`; only its owners make namespaces there")]
+    Inside(NamespaceName),
 }
 
 /// The most further grants of one namespace.

@@ -142,6 +142,15 @@ pub enum PullMethod {
     Head,
 }
 
+/// References of a manifest that are counted, but not listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Omitted {
+    /// How many.
+    pub count: u64,
+    /// The sum of their sizes, in bytes.
+    pub bytes: u64,
+}
+
 /// What a registry said has happened inside it, or what we saw there ourselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
@@ -163,6 +172,9 @@ pub enum ContentEvent {
         /// not tell.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         references: Vec<Descriptor>,
+        /// References beyond those, when there are more than one event holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        omitted: Option<Omitted>,
     },
     /// A manifest was asked for.
     ManifestPulled {

@@ -125,6 +125,9 @@ pub enum TeamRefusal {
     /// Bots are at most contributors (SR-AUZ-12).
     #[error("a bot can be viewer or contributor, but not owner")]
     BotOwner,
+    /// Whoever is to own or join it does not exist or is disabled.
+    #[error("there is no enabled user of this name")]
+    UnknownUser,
 }
 
 /// The longest description of anything, in bytes.

@@ -1,0 +1,171 @@
+//! What somebody may see, in a form that a query can carry.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::decide::{Asker, Who};
+use super::graph::{Graph, Namespace, Place};
+use super::{Action, Policy, Resource, Subject};
+use crate::name::{NamespaceName, RegistryName, RepositoryName, TeamName};
+use crate::namespace::Visibility;
+
+/// What somebody may see, in a form that a query can carry (search, lists, feed).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Visible {
+    /// Everything: an administrator.
+    pub everything: bool,
+    /// Namespaces of these visibilities.
+    pub visibilities: BTreeSet<Visibility>,
+    /// And these namespaces.
+    pub namespaces: BTreeSet<(RegistryName, NamespaceName)>,
+    /// And these single repositories.
+    pub repositories: BTreeSet<(RegistryName, RepositoryName)>,
+    /// And these teams.
+    pub teams: BTreeSet<TeamName>,
+}
+
+impl Visible {
+    /// Whether a namespace of this visibility is among it.
+    #[must_use]
+    pub fn sees_namespace(
+        &self,
+        registry: &RegistryName,
+        namespace: &NamespaceName,
+        visibility: Visibility,
+    ) -> bool {
+        self.everything
+            || self.visibilities.contains(&visibility)
+            || self.namespaces.contains(&(registry.clone(), namespace.clone()))
+    }
+
+    /// Whether a repository is among it; `namespace` is the one that decides for it.
+    #[must_use]
+    pub fn sees_repository(
+        &self,
+        registry: &RegistryName,
+        repository: &RepositoryName,
+        namespace: &NamespaceName,
+        visibility: Visibility,
+    ) -> bool {
+        self.sees_namespace(registry, namespace, visibility)
+            || self.repositories.contains(&(registry.clone(), repository.clone()))
+    }
+
+    /// Whether a team is among it.
+    #[must_use]
+    pub fn sees_team(&self, team: &TeamName) -> bool {
+        self.everything || self.teams.contains(team)
+    }
+}
+
+impl Graph {
+    /// What `subject` may see, for queries. Agrees with [`Self::decide`] of
+    /// [`Action::SearchHit`] on every repository, namespace and team that exists.
+    #[must_use]
+    pub fn visible(&self, policy: &Policy, subject: &Subject, at: Timestamp) -> Visible {
+        self.seen(policy, subject, Action::SearchHit, at)
+    }
+
+    /// Whose activities `subject` may see, for the feed. Agrees with [`Self::decide`] of
+    /// [`Action::ViewActivities`]; what has happened to no namespace and no team is for those who
+    /// see everything.
+    #[must_use]
+    pub fn visible_activities(&self, policy: &Policy, subject: &Subject, at: Timestamp) -> Visible {
+        self.seen(policy, subject, Action::ViewActivities, at)
+    }
+
+    fn seen(&self, policy: &Policy, subject: &Subject, action: Action, at: Timestamp) -> Visible {
+        let activities = action == Action::ViewActivities;
+        let asker = match self.who(subject, at) {
+            None | Some(Who::Registry) => return Visible::default(),
+            Some(Who::Anonymous) if activities || !policy.anonymous_browsing => {
+                return Visible::default();
+            }
+            Some(Who::Anonymous) => {
+                return Visible { visibilities: [Visibility::Public].into(), ..Visible::default() };
+            }
+            Some(Who::User(asker)) => asker,
+        };
+        if asker.token.is_some_and(|token| !token.scopes.read) {
+            return Visible::default();
+        }
+        let mut seen = Visible::default();
+        let places = match asker.token.and_then(|token| token.namespaces.as_deref()) {
+            // Inside its namespaces a token sees what is decided there.
+            Some(names) => self.places_called(names),
+            None => {
+                seen.everything = asker.is_admin() || (activities && asker.is_auditor());
+                seen.visibilities = if activities {
+                    [Visibility::Public].into()
+                } else {
+                    [Visibility::Protected, Visibility::Public].into()
+                };
+                seen.teams = asker.user.teams.iter().map(|(team, _)| team.clone()).collect();
+                self.places_of(&asker)
+            }
+        };
+        let limited = asker.token.is_some_and(|token| token.namespaces.is_some());
+        let mut namespaces = Vec::new();
+        for (registry, name) in places {
+            let Some(namespace) = self.live_namespace(&registry, name.as_str()) else { continue };
+            let whole = if limited {
+                let resource =
+                    Resource::Namespace { registry: registry.clone(), name: name.clone() };
+                self.decide(policy, subject, action, &resource, at).is_allowed()
+            } else {
+                self.reach(asker.name, asker.user, namespace, None, at).is_some()
+            };
+            if whole {
+                namespaces.push((registry, name));
+                continue;
+            }
+            for repository in self.granted_repositories(&asker, namespace) {
+                let decides = self
+                    .deciding_namespace(&registry, repository)
+                    .is_some_and(|deciding| deciding.name == name);
+                let role = self.reach(asker.name, asker.user, namespace, Some(repository), at);
+                if decides && role.is_some() {
+                    seen.repositories.insert((registry.clone(), repository.clone()));
+                }
+            }
+        }
+        seen.namespaces = namespaces.into_iter().collect();
+        seen
+    }
+
+    /// Repositories in `namespace` that have grants of their own which concern the asker.
+    fn granted_repositories<'a>(
+        &'a self,
+        asker: &'a Asker<'a>,
+        namespace: &'a Namespace,
+    ) -> impl Iterator<Item = &'a RepositoryName> {
+        let direct = namespace.by_user.get(asker.name).into_iter();
+        let teams = &asker.user.teams;
+        let shared = namespace.by_team.iter();
+        let through_teams =
+            shared.filter(|(team, _)| teams.get(team).is_some()).map(|(_, grants)| grants);
+        direct.chain(through_teams).flat_map(|grants| grants.repositories())
+    }
+
+    /// Where the asker has any role at all, perhaps on one repository only.
+    fn places_of(&self, asker: &Asker<'_>) -> Vec<Place> {
+        let user = asker.user;
+        let teams = user.teams.iter().filter_map(|(team, _)| self.teams.get(team));
+        let through_teams = teams.flat_map(|team| team.namespaces.iter().chain(&team.granted));
+        let all = user.personal.iter().chain(&user.granted).chain(through_teams);
+        let mut places: Vec<Place> = all.cloned().collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    /// The namespaces of these names, in whichever registry.
+    fn places_called(&self, names: &BTreeSet<NamespaceName>) -> Vec<Place> {
+        let in_registry = |registry: &RegistryName| {
+            let registry = registry.clone();
+            names.iter().map(move |name| (registry.clone(), name.clone()))
+        };
+        self.registries.keys().flat_map(in_registry).collect()
+    }
+}
