@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use domain::access::Permit;
+use domain::access::{Action, Permit};
 use domain::event::{Credential, Door, EventId};
 use domain::log::EventLog;
 use jiff::Timestamp;
 
+use crate::execute::CommandError;
 use crate::vault::Vault;
 
 /// The service's clock. Tests set it; the program asks the machine.
@@ -82,4 +83,28 @@ pub struct Caller {
     pub permit: Permit,
     /// Door, credential, address.
     pub origin: Origin,
+}
+
+impl Caller {
+    /// Checks that the permit is for one of `actions`; the house's own is for everything.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::NotPermitted`] when it is for something else.
+    pub fn must<R: std::error::Error>(&self, actions: &[Action]) -> Result<(), CommandError<R>> {
+        match self.permit.action() {
+            Some(action) if !actions.contains(&action) => Err(CommandError::NotPermitted),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The same caller for a further step on a stream that this command itself has just written:
+    /// the right was proven for the first step, and the step's own event must not outdate it.
+    #[must_use]
+    pub fn continued(&self) -> Self {
+        Self {
+            permit: Permit::of_the_house(self.permit.actor().clone()),
+            origin: self.origin.clone(),
+        }
+    }
 }

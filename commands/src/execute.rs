@@ -2,7 +2,7 @@
 
 use domain::decider::Decider;
 use domain::event::{DecodeError, Event, Meta, NewEvent, Position, StreamName};
-use domain::log::{Append, LogError, Outcome};
+use domain::log::{Append, History, LogError, Outcome};
 
 use crate::desk::{Caller, Desk};
 use crate::vault::VaultError;
@@ -20,6 +20,9 @@ pub enum CommandError<R: std::error::Error> {
     /// reached the position, and ask for the right again (SR-AUZ-18).
     #[error("the rights changed in the meantime")]
     Outdated(Position),
+    /// The caller's permit is for something else. A slip of whoever calls, never of a client.
+    #[error("this permit is for something else")]
+    NotPermitted,
     /// Others wrote first, [`ATTEMPTS`] times in a row.
     #[error("too many changes at once; try again")]
     Contended,
@@ -32,6 +35,21 @@ pub enum CommandError<R: std::error::Error> {
     /// The vault does not serve.
     #[error(transparent)]
     Vault(#[from] VaultError),
+}
+
+impl<R: std::error::Error> CommandError<R> {
+    /// The same error of a command that has refusals of several nouns.
+    pub fn map<S: std::error::Error>(self, refused: impl FnOnce(R) -> S) -> CommandError<S> {
+        match self {
+            Self::Refused(why) => CommandError::Refused(refused(why)),
+            Self::Outdated(position) => CommandError::Outdated(position),
+            Self::NotPermitted => CommandError::NotPermitted,
+            Self::Contended => CommandError::Contended,
+            Self::Log(err) => CommandError::Log(err),
+            Self::Decode(err) => CommandError::Decode(err),
+            Self::Vault(err) => CommandError::Vault(err),
+        }
+    }
 }
 
 /// Carries out `wish` on one stream, and says up to where the log must be read to see it done.
@@ -55,13 +73,7 @@ pub async fn execute<D: Decider>(
         {
             return Err(CommandError::Outdated(past.position()));
         }
-        let mut state = D::default();
-        for recorded in &past.events {
-            // A stream holds the events of its own decider only; another kind is none of ours.
-            if let Ok(event) = D::Event::try_from(recorded.decode()?.event) {
-                state = state.evolve(&event);
-            }
-        }
+        let state = fold::<D>(&past)?;
         let news =
             state.decide(caller.permit.actor(), wish.clone()).map_err(CommandError::Refused)?;
         if news.is_empty() {
@@ -80,6 +92,30 @@ pub async fn execute<D: Decider>(
         }
     }
     Err(CommandError::Contended)
+}
+
+/// Where one stream stands, for commands whose wish depends on another stream too.
+///
+/// # Errors
+///
+/// [`CommandError::Log`] when the log does not serve, [`CommandError::Decode`] when it holds what
+/// this program cannot read.
+pub async fn state<D: Decider, R: std::error::Error>(
+    desk: &Desk,
+    stream: &StreamName,
+) -> Result<D, CommandError<R>> {
+    Ok(fold(&desk.log.read_stream(stream, None).await?)?)
+}
+
+fn fold<D: Decider>(past: &History) -> Result<D, DecodeError> {
+    let mut state = D::default();
+    for recorded in &past.events {
+        // A stream holds the events of its own decider only; another kind is none of ours.
+        if let Ok(event) = D::Event::try_from(recorded.decode()?.event) {
+            state = state.evolve(&event);
+        }
+    }
+    Ok(state)
 }
 
 /// Puts an event into its envelope: id, time, who, by which rule, and the sealed origin.

@@ -1,0 +1,55 @@
+//! What a person tells of themselves, sealed with their own key.
+
+use domain::event::Sealed;
+use domain::name::UserName;
+use serde::{Deserialize, Serialize};
+
+use super::{Inner, VaultError, keys};
+
+/// Personal data of an account.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Where mail goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// How the person is called on pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+}
+
+/// Says only what is there, so that personal data never gets into a log line.
+impl std::fmt::Debug for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Profile")
+            .field("email", &self.email.is_some())
+            .field("display_name", &self.display_name.is_some())
+            .finish()
+    }
+}
+
+const WRITE: &str = "
+    INSERT INTO vault.profiles (user_name, key, box) VALUES ($1, $2, $3)
+    ON CONFLICT (user_name) DO UPDATE SET key = excluded.key, box = excluded.box";
+const READ: &str = "SELECT key, box FROM vault.profiles WHERE user_name = $1";
+
+pub(super) async fn set(vault: &Inner, user: &UserName, new: &Profile) -> Result<(), VaultError> {
+    let plain = serde_json::to_vec(new).map_err(|error| VaultError(error.to_string()))?;
+    let name = user.as_str();
+    let sealed = keys::seal_for(vault, user, "profile", name.as_bytes(), &plain).await?;
+    sqlx::query(WRITE).bind(name).bind(sealed.key).bind(sealed.data).execute(&vault.pool).await?;
+    Ok(())
+}
+
+pub(super) async fn get(vault: &Inner, user: &UserName) -> Result<Profile, VaultError> {
+    let name = user.as_str();
+    let found: Option<(String, String)> =
+        sqlx::query_as(READ).bind(name).fetch_optional(&vault.pool).await?;
+    let Some((key, data)) = found else { return Ok(Profile::default()) };
+    let sealed = Sealed { key, data };
+    match keys::open_box(vault, "profile", name.as_bytes(), &sealed).await? {
+        None => Ok(Profile::default()),
+        Some(plain) => {
+            serde_json::from_slice(&plain).map_err(|_| VaultError("a profile is no profile".into()))
+        }
+    }
+}
