@@ -1,0 +1,177 @@
+//! The rows of the projection `content`, as the fold works on them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::working::table;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct NamespaceRow {
+    pub(super) registry: String,
+    pub(super) name: String,
+    pub(super) id: i64,
+    pub(super) visibility: String,
+}
+table!(
+    NamespaceRow,
+    NamespaceKey { registry: String, name: String },
+    "content_namespaces",
+    "registry, name",
+    "id, visibility",
+    "excluded.id, excluded.visibility"
+);
+
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct RepositoryRow {
+    pub(super) registry: String,
+    pub(super) name: String,
+    pub(super) id: Option<i64>,
+    pub(super) namespace: Option<String>,
+    pub(super) created_at: Option<Timestamp>,
+    pub(super) pulls: i64,
+    pub(super) last_pull_at: Option<Timestamp>,
+    pub(super) last_pull_by: Option<String>,
+    pub(super) pushes: i64,
+    pub(super) last_push_at: Option<Timestamp>,
+    pub(super) last_push_by: Option<String>,
+}
+table!(
+    RepositoryRow,
+    RepositoryKey { registry: String, name: String },
+    "repositories",
+    "registry, name",
+    "id, namespace, created_at, pulls, last_pull_at, last_pull_by, pushes, last_push_at,
+     last_push_by",
+    "excluded.id, excluded.namespace, excluded.created_at, excluded.pulls, excluded.last_pull_at,
+     excluded.last_pull_by, excluded.pushes, excluded.last_push_at, excluded.last_push_by"
+);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct TagRow {
+    pub(super) registry: String,
+    pub(super) repository: String,
+    pub(super) name: String,
+    pub(super) id: i64,
+    pub(super) live: bool,
+    pub(super) digest: Option<String>,
+    pub(super) changed_at: Timestamp,
+    pub(super) created_at: Timestamp,
+    pub(super) pushed_by: Option<String>,
+    pub(super) observed: bool,
+    pub(super) pulls: i64,
+    pub(super) last_pull_at: Option<Timestamp>,
+}
+table!(
+    TagRow,
+    TagKey { registry: String, repository: String, name: String },
+    "tags",
+    "registry, repository, name",
+    "id, live, digest, changed_at, created_at, pushed_by, observed, pulls, last_pull_at",
+    "excluded.id, excluded.live, excluded.digest, excluded.changed_at, excluded.created_at,
+     excluded.pushed_by, excluded.observed, excluded.pulls, excluded.last_pull_at"
+);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct TagChangeRow {
+    pub(super) registry: String,
+    pub(super) repository: String,
+    pub(super) tag: String,
+    pub(super) position: i64,
+    pub(super) change: String,
+    pub(super) digest: Option<String>,
+    pub(super) at: Timestamp,
+    pub(super) actor: String,
+}
+table!(
+    TagChangeRow,
+    TagChangeKey { registry: String, repository: String, tag: String, position: i64 },
+    "tag_history",
+    "registry, repository, tag, position",
+    "change, digest, at, actor",
+    "excluded.change, excluded.digest, excluded.at, excluded.actor"
+);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ManifestRow {
+    pub(super) registry: String,
+    pub(super) repository: String,
+    pub(super) digest: String,
+    pub(super) id: Option<i64>,
+    pub(super) live: bool,
+    pub(super) media_type: Option<String>,
+    pub(super) artifact_type: Option<String>,
+    pub(super) kind: String,
+    pub(super) size: Option<i64>,
+    pub(super) total_size: Option<i64>,
+    pub(super) platforms: Vec<String>,
+    pub(super) first_push_at: Option<Timestamp>,
+    pub(super) last_push_at: Option<Timestamp>,
+    pub(super) pushed_by: Option<String>,
+    pub(super) deleted_at: Option<Timestamp>,
+    pub(super) pulls: i64,
+    pub(super) last_pull_at: Option<Timestamp>,
+    pub(super) last_pull_by: Option<String>,
+}
+table!(
+    ManifestRow,
+    ManifestKey { registry: String, repository: String, digest: String },
+    "manifests",
+    "registry, repository, digest",
+    "id, live, media_type, artifact_type, kind, size, total_size, platforms, first_push_at,
+     last_push_at, pushed_by, deleted_at, pulls, last_pull_at, last_pull_by",
+    "excluded.id, excluded.live, excluded.media_type, excluded.artifact_type, excluded.kind,
+     excluded.size, excluded.total_size, excluded.platforms, excluded.first_push_at,
+     excluded.last_push_at, excluded.pushed_by, excluded.deleted_at, excluded.pulls,
+     excluded.last_pull_at, excluded.last_pull_by"
+);
+
+impl ManifestRow {
+    /// Heard of, but never pushed.
+    pub(super) fn unknown(registry: String, repository: String, digest: String) -> Self {
+        Self {
+            registry,
+            repository,
+            digest,
+            id: None,
+            live: false,
+            media_type: None,
+            artifact_type: None,
+            kind: "unknown".to_owned(),
+            size: None,
+            total_size: None,
+            platforms: Vec::new(),
+            first_push_at: None,
+            last_push_at: None,
+            pushed_by: None,
+            deleted_at: None,
+            pulls: 0,
+            last_pull_at: None,
+            last_pull_by: None,
+        }
+    }
+
+    /// Whether the registry has it: pushed, and not deleted since.
+    pub(super) fn lives(&self) -> bool {
+        self.last_push_at.is_some() && self.deleted_at <= self.last_push_at
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ReferenceRow {
+    pub(super) registry: String,
+    pub(super) repository: String,
+    pub(super) parent: String,
+    pub(super) ordinal: i32,
+    pub(super) digest: String,
+    pub(super) media_type: Option<String>,
+    pub(super) size: Option<i64>,
+    pub(super) platform: Option<String>,
+}
+table!(
+    ReferenceRow,
+    ReferenceKey { registry: String, repository: String, parent: String, ordinal: i32 },
+    "manifest_references",
+    "registry, repository, parent, ordinal",
+    "digest, media_type, size, platform",
+    "excluded.digest, excluded.media_type, excluded.size, excluded.platform"
+);

@@ -1,0 +1,165 @@
+//! Manifests: images, indexes, artifacts, whatever a repository holds by digest.
+//!
+//! Who may see a manifest may see its repository, so whoever asks here has found the repository
+//! before ([`crate::repositories::find`]).
+
+use domain::digest::Digest;
+use domain::name::{RegistryName, RepositoryName};
+use jiff::Timestamp;
+
+use crate::read::{Paging, ReadModels, row};
+
+row! {
+    /// A manifest that the registry has, as far as we heard.
+    pub struct ManifestRow {
+        /// Position of the fact by which we first knew it.
+        pub id: i64,
+        /// Its digest.
+        pub digest: String,
+        /// Its media type as sent.
+        pub media_type: Option<String>,
+        /// Media type of an artifact's configuration.
+        pub artifact_type: Option<String>,
+        /// image, index, artifact, unknown.
+        pub kind: String,
+        /// Bytes of the manifest itself.
+        pub size: Option<i64>,
+        /// Bytes with everything that it references directly.
+        pub total_size: Option<i64>,
+        /// `os/architecture` of an index's children, where the registry tells.
+        pub platforms: Vec<String>,
+        /// First push, by the registry's clock.
+        pub first_push_at: Option<Timestamp>,
+        /// Last push, by the registry's clock.
+        pub last_push_at: Option<Timestamp>,
+        /// Who pushed it last.
+        pub pushed_by: Option<String>,
+        /// Downloads.
+        pub pulls: i64,
+        /// The last one.
+        pub last_pull_at: Option<Timestamp>,
+        /// By whom.
+        pub last_pull_by: Option<String>,
+        /// Tags that point to it.
+        pub tags: Vec<String>,
+    }
+}
+
+row! {
+    /// What a manifest references: configuration and layers, or the children of an index.
+    pub struct ReferenceRow {
+        /// Place in the manifest, from 0.
+        pub ordinal: i32,
+        /// What it points to.
+        pub digest: String,
+        /// Media type as sent.
+        pub media_type: Option<String>,
+        /// Bytes.
+        pub size: Option<i64>,
+        /// `os/architecture`.
+        pub platform: Option<String>,
+    }
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT m.id, m.digest, m.media_type, m.artifact_type, m.kind, m.size, m.total_size,
+                m.platforms, m.first_push_at, m.last_push_at, m.pushed_by, m.pulls,
+                m.last_pull_at, m.last_pull_by,
+                ARRAY(SELECT t.name FROM tags t WHERE t.live AND t.registry = m.registry
+                   AND t.repository = m.repository AND t.digest = m.digest
+                   ORDER BY t.name LIMIT 100) AS tags
+             FROM manifests m
+             WHERE m.live AND m.registry = $1 AND m.repository = $2 ",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = select!("AND m.digest = $3");
+const LIST: &str =
+    select!("AND ($3::text IS NULL OR m.digest > $3) ORDER BY m.digest OFFSET $4 LIMIT $5");
+const COUNT: &str = "SELECT count(*) FROM manifests m
+    WHERE m.live AND m.registry = $1 AND m.repository = $2";
+const REFERENCES: &str = "SELECT ordinal, digest, media_type, size, platform
+    FROM manifest_references WHERE registry = $1 AND repository = $2 AND parent = $3
+    ORDER BY ordinal";
+
+pub(crate) const STATEMENTS: &[&str] = &[FIND, LIST, COUNT, REFERENCES];
+
+/// One manifest.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn find(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Result<Option<ManifestRow>, sqlx::Error> {
+    sqlx::query_as(FIND)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(digest.as_str())
+        .fetch_optional(read.pool())
+        .await
+}
+
+/// A repository's manifests, tagged and untagged, by digest.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn list(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+    paging: &Paging<String>,
+) -> Result<Vec<ManifestRow>, sqlx::Error> {
+    sqlx::query_as(LIST)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(&paging.after)
+        .bind(paging.offset())
+        .bind(paging.limit())
+        .fetch_all(read.pool())
+        .await
+}
+
+/// How many [`list`] has in all.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn count(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(COUNT)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .fetch_one(read.pool())
+        .await
+}
+
+/// What one manifest references, in its order; as many as its fact held.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn references(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Result<Vec<ReferenceRow>, sqlx::Error> {
+    sqlx::query_as(REFERENCES)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(digest.as_str())
+        .fetch_all(read.pool())
+        .await
+}

@@ -1,0 +1,220 @@
+//! Namespaces and their further grants.
+
+use domain::access::Visible;
+use domain::name::{NamespaceName, RegistryName, TeamName, UserName};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::read::{Paging, ReadModels, Rights, row};
+
+row! {
+    /// A namespace.
+    pub struct NamespaceRow {
+        /// Position of the fact that made it.
+        pub id: i64,
+        /// Registry.
+        pub registry: String,
+        /// Name; `_` is the global one.
+        pub name: String,
+        /// personal, team, global.
+        pub holder_kind: String,
+        /// User or team; `None` for the global one.
+        pub holder: Option<String>,
+        /// Id of that user or team.
+        pub holder_id: Option<i64>,
+        /// private, protected, public.
+        pub visibility: String,
+        /// Free text.
+        pub description: String,
+        /// Repositories whose deciding namespace this is.
+        pub repositories: i64,
+        /// When it was made.
+        pub created_at: Timestamp,
+        /// When anything of it last changed.
+        pub updated_at: Timestamp,
+    }
+}
+
+row! {
+    /// A right beside the holder's.
+    pub struct GrantRow {
+        /// Which.
+        pub grant_id: Uuid,
+        /// Position of the fact that gave it.
+        pub id: i64,
+        /// team or user.
+        pub grantee_kind: String,
+        /// Whom.
+        pub grantee: String,
+        /// viewer, contributor, owner.
+        pub role: String,
+        /// On this repository only.
+        pub repository: Option<String>,
+        /// Until then.
+        pub until: Option<Timestamp>,
+    }
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT n.id, n.registry, n.name, n.holder_kind, n.holder, n.visibility,
+                n.description, n.created_at, n.updated_at,
+                CASE n.holder_kind
+                  WHEN 'team' THEN (SELECT t.id FROM teams t WHERE t.name = n.holder)
+                  WHEN 'personal' THEN (SELECT u.id FROM users u WHERE u.name = n.holder)
+                END AS holder_id,
+                (SELECT count(*) FROM repositories r WHERE r.id IS NOT NULL
+                   AND r.registry = n.registry AND r.namespace = n.name) AS repositories
+             FROM namespaces n
+             WHERE ($1 OR n.visibility = ANY($2)
+                OR (n.registry, n.name) IN (SELECT * FROM unnest($3::text[], $4::text[]))) ",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = select!("AND n.registry = $5 AND n.name = $6");
+const FIND_ID: &str = select!("AND n.id = $5");
+const LIST: &str = select!(
+    "AND ($5::text IS NULL OR (n.registry, n.name) > ($5, $6::text))
+     ORDER BY n.registry, n.name OFFSET $7 LIMIT $8"
+);
+const OF_TEAM: &str = select!(
+    "AND n.holder_kind = 'team' AND n.holder = $5
+     AND ($6::text IS NULL OR (n.registry, n.name) > ($6, $7::text))
+     ORDER BY n.registry, n.name OFFSET $8 LIMIT $9"
+);
+const COUNT: &str = "SELECT count(*) FROM namespaces n
+    WHERE $1 OR n.visibility = ANY($2)
+       OR (n.registry, n.name) IN (SELECT * FROM unnest($3::text[], $4::text[]))";
+const GRANTS: &str = "SELECT grant_id, id, grantee_kind, grantee, role, repository, until
+    FROM namespace_grants WHERE registry = $1 AND namespace = $2 ORDER BY id LIMIT 10000";
+
+const PERSONAL: &str = "SELECT min(id) FROM namespaces
+    WHERE holder_kind = 'personal' AND holder = $1
+      AND id > (SELECT u.id FROM users u WHERE u.name = $1)";
+
+pub(crate) const STATEMENTS: &[&str] = &[FIND, FIND_ID, LIST, OF_TEAM, COUNT, GRANTS, PERSONAL];
+
+/// Registry and name: what lists of namespaces are sorted by.
+pub type Key = (String, String);
+
+macro_rules! bind_rights {
+    ($query:expr, $rights:expr) => {
+        $query
+            .bind($rights.everything)
+            .bind($rights.visibilities)
+            .bind($rights.namespaces.0)
+            .bind($rights.namespaces.1)
+    };
+}
+
+/// One namespace, if it may be seen.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn find(
+    read: &ReadModels,
+    registry: &RegistryName,
+    name: &NamespaceName,
+    visible: &Visible,
+) -> Result<Option<NamespaceRow>, sqlx::Error> {
+    let rights = Rights::of(visible);
+    bind_rights!(sqlx::query_as(FIND), rights)
+        .bind(registry.as_str())
+        .bind(name.as_str())
+        .fetch_optional(read.pool())
+        .await
+}
+
+/// One namespace by id, if it may be seen.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn find_id(
+    read: &ReadModels,
+    id: i64,
+    visible: &Visible,
+) -> Result<Option<NamespaceRow>, sqlx::Error> {
+    let rights = Rights::of(visible);
+    bind_rights!(sqlx::query_as(FIND_ID), rights).bind(id).fetch_optional(read.pool()).await
+}
+
+/// The namespaces that may be seen.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn list(
+    read: &ReadModels,
+    visible: &Visible,
+    paging: &Paging<Key>,
+) -> Result<Vec<NamespaceRow>, sqlx::Error> {
+    let rights = Rights::of(visible);
+    let (registry, name) = paging.after.clone().unzip();
+    bind_rights!(sqlx::query_as(LIST), rights)
+        .bind(registry)
+        .bind(name)
+        .bind(paging.offset())
+        .bind(paging.limit())
+        .fetch_all(read.pool())
+        .await
+}
+
+/// The namespaces of one team that may be seen.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn of_team(
+    read: &ReadModels,
+    team: &TeamName,
+    visible: &Visible,
+    paging: &Paging<Key>,
+) -> Result<Vec<NamespaceRow>, sqlx::Error> {
+    let rights = Rights::of(visible);
+    let (registry, name) = paging.after.clone().unzip();
+    bind_rights!(sqlx::query_as(OF_TEAM), rights)
+        .bind(team.as_str())
+        .bind(registry)
+        .bind(name)
+        .bind(paging.offset())
+        .bind(paging.limit())
+        .fetch_all(read.pool())
+        .await
+}
+
+/// How many [`list`] has in all.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn count(read: &ReadModels, visible: &Visible) -> Result<i64, sqlx::Error> {
+    let rights = Rights::of(visible);
+    bind_rights!(sqlx::query_scalar(COUNT), rights).fetch_one(read.pool()).await
+}
+
+/// The further grants of a namespace. Who may see them is asked before.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn grants(
+    read: &ReadModels,
+    registry: &RegistryName,
+    name: &NamespaceName,
+) -> Result<Vec<GrantRow>, sqlx::Error> {
+    sqlx::query_as(GRANTS).bind(registry.as_str()).bind(name.as_str()).fetch_all(read.pool()).await
+}
+
+/// The id of somebody's own namespace; of the oldest, where there are several registries.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn personal(read: &ReadModels, user: &UserName) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar(PERSONAL).bind(user.as_str()).fetch_one(read.pool()).await
+}

@@ -1,0 +1,164 @@
+//! What every query on the read models shares: the pool, rights as parameters, paging, rows.
+
+use domain::access::Visible;
+use jiff::Timestamp;
+use sqlx::PgPool;
+use sqlx::postgres::{PgPoolOptions, PgRow};
+
+/// The schemas of the live generation, in the order in which names are looked up.
+pub const LIVE_SCHEMAS: &str = "read_directory, read_content, read_activity";
+
+/// The most rows of one page.
+pub const MAX_PAGE: i64 = 1_000;
+
+/// The most connections that queries hold.
+const MAX_CONNECTIONS: u32 = 16;
+
+/// The read models of the live generation. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ReadModels {
+    pool: PgPool,
+}
+
+impl ReadModels {
+    /// Read models in the database that `pool` leads to. Connects when first asked, with a pool of
+    /// its own, because its statements look names up in the read models' schemas.
+    #[must_use]
+    pub fn new(pool: &PgPool) -> Self {
+        let options =
+            pool.connect_options().as_ref().clone().options([("search_path", LIVE_SCHEMAS)]);
+        let pool = PgPoolOptions::new()
+            .max_connections(MAX_CONNECTIONS)
+            .acquire_timeout(std::time::Duration::from_secs(5))
+            .connect_lazy_with(options);
+        Self { pool }
+    }
+
+    /// Connections whose unqualified names mean the live generation.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+}
+
+/// Which part of a list. Lists are sorted by their key, and `after` is the key of the last row
+/// seen.
+#[derive(Debug, Clone)]
+pub struct Paging<Key> {
+    /// Begin behind this key; `None`: at the beginning.
+    pub after: Option<Key>,
+    /// Then leave out this many. For page numbers; keys cost less.
+    pub offset: i64,
+    /// At most this many, at most [`MAX_PAGE`].
+    pub limit: i64,
+}
+
+impl<Key> Paging<Key> {
+    /// The first `limit` rows.
+    #[must_use]
+    pub fn first(limit: i64) -> Self {
+        Self { after: None, offset: 0, limit }
+    }
+
+    /// `limit` rows behind `key`.
+    #[must_use]
+    pub fn after(key: Key, limit: i64) -> Self {
+        Self { after: Some(key), offset: 0, limit }
+    }
+
+    pub(crate) fn limit(&self) -> i64 {
+        self.limit.clamp(0, MAX_PAGE)
+    }
+
+    pub(crate) fn offset(&self) -> i64 {
+        self.offset.max(0)
+    }
+}
+
+/// [`Visible`] as the parameters of a query.
+pub(crate) struct Rights {
+    pub(crate) everything: bool,
+    pub(crate) visibilities: Vec<&'static str>,
+    pub(crate) namespaces: (Vec<String>, Vec<String>),
+    pub(crate) repositories: (Vec<String>, Vec<String>),
+    pub(crate) teams: Vec<String>,
+}
+
+impl Rights {
+    pub(crate) fn of(visible: &Visible) -> Self {
+        let pair = |(registry, name): (&str, &str)| (registry.to_owned(), name.to_owned());
+        Self {
+            everything: visible.everything,
+            visibilities: visible.visibilities.iter().map(|v| v.as_str()).collect(),
+            namespaces: visible
+                .namespaces
+                .iter()
+                .map(|(registry, name)| pair((registry.as_str(), name.as_str())))
+                .unzip(),
+            repositories: visible
+                .repositories
+                .iter()
+                .map(|(registry, name)| pair((registry.as_str(), name.as_str())))
+                .unzip(),
+            teams: visible.teams.iter().map(|team| team.as_str().to_owned()).collect(),
+        }
+    }
+}
+
+/// A column's type in a row struct.
+pub(crate) trait Column: Sized {
+    fn get(row: &PgRow, name: &str) -> Result<Self, sqlx::Error>;
+}
+
+macro_rules! plain_columns {
+    ($($ty:ty),*) => {$(
+        impl Column for $ty {
+            fn get(row: &PgRow, name: &str) -> Result<Self, sqlx::Error> {
+                sqlx::Row::try_get(row, name)
+            }
+        }
+    )*};
+}
+plain_columns!(
+    bool,
+    i32,
+    i64,
+    Option<i64>,
+    String,
+    Option<String>,
+    Vec<String>,
+    Option<Vec<String>>,
+    uuid::Uuid,
+    serde_json::Value
+);
+
+impl Column for Timestamp {
+    fn get(row: &PgRow, name: &str) -> Result<Self, sqlx::Error> {
+        sqlx::Row::try_get::<jiff_sqlx::Timestamp, _>(row, name).map(jiff_sqlx::Timestamp::to_jiff)
+    }
+}
+
+impl Column for Option<Timestamp> {
+    fn get(row: &PgRow, name: &str) -> Result<Self, sqlx::Error> {
+        let at = sqlx::Row::try_get::<Option<jiff_sqlx::Timestamp>, _>(row, name)?;
+        Ok(at.map(jiff_sqlx::Timestamp::to_jiff))
+    }
+}
+
+/// A struct whose fields are the columns of a query's answer.
+macro_rules! row {
+    ($(#[$meta:meta])* pub struct $name:ident {
+        $($(#[$field_meta:meta])* pub $field:ident: $ty:ty,)*
+    }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize)]
+        pub struct $name { $($(#[$field_meta])* pub $field: $ty,)* }
+
+        impl<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> for $name {
+            fn from_row(row: &'r sqlx::postgres::PgRow) -> Result<Self, sqlx::Error> {
+                Ok(Self { $($field: <$ty as $crate::read::Column>::get(row, stringify!($field))?,)* })
+            }
+        }
+    };
+}
+pub(crate) use row;

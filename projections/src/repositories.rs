@@ -1,0 +1,217 @@
+//! Repositories: what registries told us of them, and what people said of them.
+
+use domain::access::Visible;
+use domain::name::{NamespaceName, RegistryName, RepositoryName};
+use jiff::Timestamp;
+
+use crate::read::{Paging, ReadModels, Rights, row};
+
+row! {
+    /// A repository.
+    pub struct RepositoryRow {
+        /// Position of the fact by which we first knew content in it.
+        pub id: i64,
+        /// Registry.
+        pub registry: String,
+        /// Full name inside the registry.
+        pub name: String,
+        /// The namespace that decides over it; `None`: none exists.
+        pub namespace: Option<String>,
+        /// That namespace's id.
+        pub namespace_id: Option<i64>,
+        /// That namespace's visibility.
+        pub visibility: Option<String>,
+        /// In Markdown; empty when nobody described it.
+        pub description: String,
+        /// Live tags.
+        pub tags: i64,
+        /// How many people starred it.
+        pub stars: i64,
+        /// Manifests that were downloaded.
+        pub pulls: i64,
+        /// When last.
+        pub last_pull_at: Option<Timestamp>,
+        /// By whom.
+        pub last_pull_by: Option<String>,
+        /// Manifests that were pushed.
+        pub pushes: i64,
+        /// When last.
+        pub last_push_at: Option<Timestamp>,
+        /// By whom.
+        pub last_push_by: Option<String>,
+        /// When it was first heard of.
+        pub created_at: Timestamp,
+    }
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT r.id, r.registry, r.name, r.namespace, n.id AS namespace_id, n.visibility,
+                coalesce(d.description, '') AS description,
+                (SELECT count(*) FROM tags t WHERE t.registry = r.registry
+                   AND t.repository = r.name AND t.live) AS tags,
+                (SELECT count(*) FROM stars s WHERE s.registry = r.registry
+                   AND s.repository = r.name) AS stars,
+                r.pulls, r.last_pull_at, r.last_pull_by, r.pushes, r.last_push_at,
+                r.last_push_by, r.created_at
+             FROM repositories r
+             LEFT JOIN content_namespaces n ON n.registry = r.registry AND n.name = r.namespace
+             LEFT JOIN repository_descriptions d
+                ON d.registry = r.registry AND d.repository = r.name
+             WHERE r.id IS NOT NULL AND ($1 OR n.visibility = ANY($2)
+                OR (r.registry, r.namespace) IN (SELECT * FROM unnest($3::text[], $4::text[]))
+                OR (r.registry, r.name) IN (SELECT * FROM unnest($5::text[], $6::text[]))) ",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = select!("AND r.registry = $7 AND r.name = $8");
+const FIND_ID: &str = select!("AND r.id = $7");
+const LIST: &str = select!(
+    "AND ($7::text IS NULL OR (r.registry, r.name) > ($7, $8::text))
+     ORDER BY r.registry, r.name OFFSET $9 LIMIT $10"
+);
+const OF_NAMESPACE: &str = select!(
+    "AND r.registry = $7 AND r.namespace = $8 AND ($9::text IS NULL OR r.name > $9)
+     ORDER BY r.registry, r.namespace, r.name OFFSET $10 LIMIT $11"
+);
+const RECENT: &str = select!("ORDER BY r.last_push_at DESC NULLS LAST, r.id DESC LIMIT $7");
+const COUNT: &str = "SELECT count(*) FROM repositories r
+    LEFT JOIN content_namespaces n ON n.registry = r.registry AND n.name = r.namespace
+    WHERE r.id IS NOT NULL AND ($1 OR n.visibility = ANY($2)
+       OR (r.registry, r.namespace) IN (SELECT * FROM unnest($3::text[], $4::text[]))
+       OR (r.registry, r.name) IN (SELECT * FROM unnest($5::text[], $6::text[])))";
+const NAMES: &str = "SELECT name FROM repositories
+    WHERE registry = $1 AND name > $2 AND id IS NOT NULL ORDER BY name LIMIT 1000";
+
+pub(crate) const STATEMENTS: &[&str] = &[FIND, FIND_ID, LIST, OF_NAMESPACE, RECENT, COUNT, NAMES];
+
+/// Registry and name: what lists of repositories are sorted by.
+pub type Key = (String, String);
+
+macro_rules! bind_rights {
+    ($query:expr, $visible:expr) => {{
+        let rights = Rights::of($visible);
+        $query
+            .bind(rights.everything)
+            .bind(rights.visibilities)
+            .bind(rights.namespaces.0)
+            .bind(rights.namespaces.1)
+            .bind(rights.repositories.0)
+            .bind(rights.repositories.1)
+    }};
+}
+
+/// One repository, if it may be seen.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn find(
+    read: &ReadModels,
+    registry: &RegistryName,
+    name: &RepositoryName,
+    visible: &Visible,
+) -> Result<Option<RepositoryRow>, sqlx::Error> {
+    bind_rights!(sqlx::query_as(FIND), visible)
+        .bind(registry.as_str())
+        .bind(name.as_str())
+        .fetch_optional(read.pool())
+        .await
+}
+
+/// One repository by id, if it may be seen.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn find_id(
+    read: &ReadModels,
+    id: i64,
+    visible: &Visible,
+) -> Result<Option<RepositoryRow>, sqlx::Error> {
+    bind_rights!(sqlx::query_as(FIND_ID), visible).bind(id).fetch_optional(read.pool()).await
+}
+
+/// The repositories that may be seen, by registry and name.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn list(
+    read: &ReadModels,
+    visible: &Visible,
+    paging: &Paging<Key>,
+) -> Result<Vec<RepositoryRow>, sqlx::Error> {
+    let (registry, name) = paging.after.clone().unzip();
+    bind_rights!(sqlx::query_as(LIST), visible)
+        .bind(registry)
+        .bind(name)
+        .bind(paging.offset())
+        .bind(paging.limit())
+        .fetch_all(read.pool())
+        .await
+}
+
+/// The repositories over which one namespace decides, as far as they may be seen.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn of_namespace(
+    read: &ReadModels,
+    registry: &RegistryName,
+    namespace: &NamespaceName,
+    visible: &Visible,
+    paging: &Paging<String>,
+) -> Result<Vec<RepositoryRow>, sqlx::Error> {
+    bind_rights!(sqlx::query_as(OF_NAMESPACE), visible)
+        .bind(registry.as_str())
+        .bind(namespace.as_str())
+        .bind(&paging.after)
+        .bind(paging.offset())
+        .bind(paging.limit())
+        .fetch_all(read.pool())
+        .await
+}
+
+/// The repositories that may be seen and were pushed to last.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn recent(
+    read: &ReadModels,
+    visible: &Visible,
+    limit: i64,
+) -> Result<Vec<RepositoryRow>, sqlx::Error> {
+    bind_rights!(sqlx::query_as(RECENT), visible)
+        .bind(Paging::<()>::first(limit).limit())
+        .fetch_all(read.pool())
+        .await
+}
+
+/// How many [`list`] has in all.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn count(read: &ReadModels, visible: &Visible) -> Result<i64, sqlx::Error> {
+    bind_rights!(sqlx::query_scalar(COUNT), visible).fetch_one(read.pool()).await
+}
+
+/// Up to a thousand repository names of a registry behind `after`, whoever may see them: for our
+/// own jobs.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn names(
+    read: &ReadModels,
+    registry: &RegistryName,
+    after: &str,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(NAMES).bind(registry.as_str()).bind(after).fetch_all(read.pool()).await
+}

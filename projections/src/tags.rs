@@ -1,0 +1,260 @@
+//! Tags: where each points now, and where it has pointed.
+//!
+//! Who may see a tag may see its repository, so whoever asks here has found the repository before
+//! ([`crate::repositories::find`]).
+
+use domain::name::{RegistryName, RepositoryName, TagName};
+use jiff::Timestamp;
+
+use crate::read::{Paging, ReadModels, row};
+
+row! {
+    /// A tag, with what is known of its manifest.
+    pub struct TagRow {
+        /// Position of the fact that made it.
+        pub id: i64,
+        /// The tag.
+        pub name: String,
+        /// Where it points.
+        pub digest: String,
+        /// The manifest's media type.
+        pub media_type: Option<String>,
+        /// Media type of an artifact's configuration.
+        pub artifact_type: Option<String>,
+        /// image, index, artifact, unknown.
+        pub kind: Option<String>,
+        /// Bytes of the manifest and of everything that it references directly.
+        pub total_size: Option<i64>,
+        /// `os/architecture` of an index's children, where the registry tells.
+        pub platforms: Vec<String>,
+        /// When it was last moved, by the registry's clock.
+        pub changed_at: Timestamp,
+        /// When it was first made.
+        pub created_at: Timestamp,
+        /// Who moved it; `None`: seen by us in the registry.
+        pub pushed_by: Option<String>,
+        /// Seen by us rather than told by the registry.
+        pub observed: bool,
+        /// Downloads by this tag. Docker downloads by digest: see the manifest's count.
+        pub pulls: i64,
+        /// The last one.
+        pub last_pull_at: Option<Timestamp>,
+        /// Downloads of the manifest by any name.
+        pub manifest_pulls: i64,
+    }
+}
+
+row! {
+    /// What has happened to a tag.
+    pub struct TagChangeRow {
+        /// Position of the fact.
+        pub position: i64,
+        /// pushed, moved, deleted, observed, missed.
+        pub change: String,
+        /// Where it points since; `None`: nowhere.
+        pub digest: Option<String>,
+        /// When, by the registry's clock.
+        pub at: Timestamp,
+        /// By whom.
+        pub actor: String,
+    }
+}
+
+row! {
+    /// Where a tag is.
+    pub struct TagPlaceRow {
+        /// The tag's id.
+        pub id: i64,
+        /// Registry.
+        pub registry: String,
+        /// Repository.
+        pub repository: String,
+        /// The tag.
+        pub name: String,
+    }
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT t.id, t.name, t.digest, m.media_type, m.artifact_type, m.kind, m.total_size,
+                coalesce(m.platforms, '{}') AS platforms, t.changed_at, t.created_at,
+                t.pushed_by, t.observed, t.pulls, t.last_pull_at,
+                coalesce(m.pulls, 0) AS manifest_pulls
+             FROM tags t
+             LEFT JOIN manifests m ON m.registry = t.registry AND m.repository = t.repository
+                AND m.digest = t.digest
+             WHERE t.live AND t.registry = $1 AND t.repository = $2 ",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = select!("AND t.name = $3");
+const LIST: &str =
+    select!("AND ($3::text IS NULL OR t.name > $3) ORDER BY t.name OFFSET $4 LIMIT $5");
+const RECENT: &str = select!("ORDER BY t.changed_at DESC, t.name LIMIT $3");
+const OF_DIGEST: &str = select!("AND t.digest = $3 ORDER BY t.name LIMIT 1000");
+const COUNT: &str = "SELECT count(*) FROM tags t
+    WHERE t.live AND t.registry = $1 AND t.repository = $2";
+const HISTORY: &str = "SELECT position, change, digest, at, actor FROM tag_history
+    WHERE registry = $1 AND repository = $2 AND tag = $3 AND ($4::bigint IS NULL OR position < $4)
+    ORDER BY position DESC OFFSET $5 LIMIT $6";
+
+const PLACE: &str = "SELECT id, registry, repository, name FROM tags WHERE live AND id = $1
+    ORDER BY registry, repository, name LIMIT 1";
+const PLACES: &str = "SELECT id, registry, repository, name FROM tags WHERE live
+    ORDER BY registry, repository, name OFFSET $1 LIMIT $2";
+const PLACES_COUNT: &str = "SELECT count(*) FROM tags WHERE live";
+
+pub(crate) const STATEMENTS: &[&str] =
+    &[FIND, LIST, RECENT, OF_DIGEST, COUNT, HISTORY, PLACE, PLACES, PLACES_COUNT];
+
+/// One tag.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn find(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+    tag: &TagName,
+) -> Result<Option<TagRow>, sqlx::Error> {
+    sqlx::query_as(FIND)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(tag.as_str())
+        .fetch_optional(read.pool())
+        .await
+}
+
+/// A repository's tags, by name.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn list(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+    paging: &Paging<String>,
+) -> Result<Vec<TagRow>, sqlx::Error> {
+    sqlx::query_as(LIST)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(&paging.after)
+        .bind(paging.offset())
+        .bind(paging.limit())
+        .fetch_all(read.pool())
+        .await
+}
+
+/// A repository's tags, the one moved last first.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn recent(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+    limit: i64,
+) -> Result<Vec<TagRow>, sqlx::Error> {
+    sqlx::query_as(RECENT)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(Paging::<()>::first(limit).limit())
+        .fetch_all(read.pool())
+        .await
+}
+
+/// The tags that point to one manifest; at most a thousand.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn of_digest(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+    digest: &str,
+) -> Result<Vec<TagRow>, sqlx::Error> {
+    sqlx::query_as(OF_DIGEST)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(digest)
+        .fetch_all(read.pool())
+        .await
+}
+
+/// How many [`list`] has in all.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn count(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(COUNT)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .fetch_one(read.pool())
+        .await
+}
+
+/// What has happened to a tag, the latest first; `paging.after` is the position of the last row
+/// seen.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn history(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+    tag: &TagName,
+    paging: &Paging<i64>,
+) -> Result<Vec<TagChangeRow>, sqlx::Error> {
+    sqlx::query_as(HISTORY)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(tag.as_str())
+        .bind(paging.after)
+        .bind(paging.offset())
+        .bind(paging.limit())
+        .fetch_all(read.pool())
+        .await
+}
+
+/// Where the tag of this id is, whoever may see it.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn place(read: &ReadModels, id: i64) -> Result<Option<TagPlaceRow>, sqlx::Error> {
+    sqlx::query_as(PLACE).bind(id).fetch_optional(read.pool()).await
+}
+
+/// All tags of all repositories, whoever may see them: for administrators.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn places(
+    read: &ReadModels,
+    paging: &Paging<String>,
+) -> Result<Vec<TagPlaceRow>, sqlx::Error> {
+    sqlx::query_as(PLACES).bind(paging.offset()).bind(paging.limit()).fetch_all(read.pool()).await
+}
+
+/// How many [`places`] has in all.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn places_count(read: &ReadModels) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(PLACES_COUNT).fetch_one(read.pool()).await
+}

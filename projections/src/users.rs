@@ -1,0 +1,113 @@
+//! Users: people and bots that were not removed.
+
+use domain::name::UserName;
+use jiff::Timestamp;
+
+use crate::read::{Paging, ReadModels, row};
+
+row! {
+    /// A person or bot. Display name and e-mail are in the vault.
+    pub struct UserRow {
+        /// Position of the fact that registered it.
+        pub id: i64,
+        /// Canonical name.
+        pub name: String,
+        /// Bot, or person.
+        pub bot: bool,
+        /// Not disabled.
+        pub enabled: bool,
+        /// Administrator.
+        pub admin: bool,
+        /// Auditor.
+        pub auditor: bool,
+        /// How it came about, such as `administrator`.
+        pub origin: String,
+        /// When it was registered.
+        pub created_at: Timestamp,
+        /// When anything of it last changed.
+        pub updated_at: Timestamp,
+    }
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, name, bot, enabled, admin, auditor, origin, created_at, updated_at
+             FROM users ",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = select!("WHERE name = $1");
+const FIND_ID: &str = select!("WHERE id = $1");
+const LIST: &str = select!(
+    "WHERE ($1::text IS NULL OR name > $1) AND ($2::text IS NULL OR starts_with(name, $2))
+     ORDER BY name OFFSET $3 LIMIT $4"
+);
+const COUNT: &str = "SELECT count(*) FROM users WHERE $1::text IS NULL OR starts_with(name, $1)";
+const LAST_SIGN_IN: &str = "SELECT recorded_at AS at FROM activity
+    WHERE kind = 'auth.signed_in' AND actor = $1 ORDER BY position DESC, index DESC LIMIT 1";
+
+pub(crate) const STATEMENTS: &[&str] = &[FIND, FIND_ID, LIST, COUNT, LAST_SIGN_IN];
+
+/// One user by name.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn find(read: &ReadModels, name: &UserName) -> Result<Option<UserRow>, sqlx::Error> {
+    sqlx::query_as(FIND).bind(name.as_str()).fetch_optional(read.pool()).await
+}
+
+/// One user by id.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn find_id(read: &ReadModels, id: i64) -> Result<Option<UserRow>, sqlx::Error> {
+    sqlx::query_as(FIND_ID).bind(id).fetch_optional(read.pool()).await
+}
+
+/// Users by name, those whose name begins with `prefix`. Who may list users is asked before
+/// ([`domain::access::Action::ListUsers`], [`domain::access::Action::SearchUsersForTeam`]).
+///
+/// # Errors
+///
+/// The database's.
+pub async fn list(
+    read: &ReadModels,
+    prefix: Option<&str>,
+    paging: &Paging<String>,
+) -> Result<Vec<UserRow>, sqlx::Error> {
+    sqlx::query_as(LIST)
+        .bind(&paging.after)
+        .bind(prefix)
+        .bind(paging.offset())
+        .bind(paging.limit())
+        .fetch_all(read.pool())
+        .await
+}
+
+/// How many [`list`] has in all.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn count(read: &ReadModels, prefix: Option<&str>) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(COUNT).bind(prefix).fetch_one(read.pool()).await
+}
+
+/// When somebody last signed in at a page, as far as the feed knows.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn last_sign_in(
+    read: &ReadModels,
+    name: &UserName,
+) -> Result<Option<Timestamp>, sqlx::Error> {
+    let at: Option<jiff_sqlx::Timestamp> =
+        sqlx::query_scalar(LAST_SIGN_IN).bind(name.as_str()).fetch_optional(read.pool()).await?;
+    Ok(at.map(jiff_sqlx::Timestamp::to_jiff))
+}
