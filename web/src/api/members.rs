@@ -1,0 +1,154 @@
+//! `/teams/{team}/members`
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use commands::teams as wishes;
+use domain::access::{Action, Resource};
+use domain::event::Position;
+use domain::name::{TeamName, UserName};
+use domain::team::Role;
+use http::StatusCode;
+use projections::teams::{self, MemberRow};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::act::{Failed, done, gone};
+use super::paging::Page;
+use super::params::Params;
+use super::strict_json::StrictJson;
+use super::{ApiState, ids};
+use crate::auth::ApiCaller;
+use crate::error::ApiError;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AddBody {
+    user: String,
+    role: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeBody {
+    role: String,
+}
+
+/// `GET /teams/{team}/members`
+pub(super) async fn list(
+    State(api): State<ApiState>,
+    caller: ApiCaller,
+    Path(id): Path<String>,
+    mut params: Params,
+) -> Result<Response, ApiError> {
+    let page = Page::of(&mut params)?;
+    params.end()?;
+    let (team, row) = super::teams::seen(&api, &caller, &id).await?;
+    caller.must(Action::SeeTeamMembers, &Resource::Team { name: team.clone() })?;
+    let rows = teams::members(&api.read, &team, &page.rows()).await?;
+    let total = teams::members_count(&api.read, &team).await?;
+    let rows = rows.iter().map(|member| entity(row.id, member)).collect();
+    Ok(page.answer(rows, total, &params, &api.auth.external))
+}
+
+/// `POST /teams/{team}/members`
+pub(super) async fn add(
+    State(api): State<ApiState>,
+    caller: ApiCaller,
+    Path(id): Path<String>,
+    StrictJson(body): StrictJson<AddBody>,
+) -> Result<Response, ApiError> {
+    let (team, row) = super::teams::seen(&api, &caller, &id).await?;
+    let (api, name, body) = (&api, &team, &body);
+    let change = move |by, _| async move {
+        let user = ids::field("user", UserName::parse(&body.user))?;
+        let role = role(&body.role)?;
+        let written = wishes::add_member(&api.auth.desk, &by, name, &user, role).await?;
+        Ok::<_, Failed>((user, written))
+    };
+    let resource = Resource::Team { name: team.clone() };
+    let (user, written) = api.act(&caller, Action::ManageTeam, &resource, change).await?;
+    api.settled(written).await?;
+    answer(api, StatusCode::CREATED, (row.id, &team), &user, written).await
+}
+
+/// `PUT /teams/{team}/members/{member}`
+pub(super) async fn change(
+    State(api): State<ApiState>,
+    caller: ApiCaller,
+    Path((id, member)): Path<(String, String)>,
+    StrictJson(body): StrictJson<ChangeBody>,
+) -> Result<Response, ApiError> {
+    let (team, row) = super::teams::seen(&api, &caller, &id).await?;
+    let (api, name, body, member) = (&api, &team, &body, &member);
+    let change = move |by, _| async move {
+        let user = find(api, name, member).await?;
+        let role = role(&body.role)?;
+        let written = wishes::change_role(&api.auth.desk, &by, name, &user, role).await?;
+        Ok::<_, Failed>((user, written))
+    };
+    let resource = Resource::Team { name: team.clone() };
+    let (user, written) = api.act(&caller, Action::ManageTeam, &resource, change).await?;
+    api.settled(written).await?;
+    answer(api, StatusCode::OK, (row.id, &team), &user, written).await
+}
+
+/// `DELETE /teams/{team}/members/{member}`
+pub(super) async fn remove(
+    State(api): State<ApiState>,
+    caller: ApiCaller,
+    Path((id, member)): Path<(String, String)>,
+    params: Params,
+) -> Result<Response, ApiError> {
+    params.end()?;
+    let (team, _) = super::teams::seen(&api, &caller, &id).await?;
+    let (api, name, member) = (&api, &team, &member);
+    let change = move |by, _| async move {
+        let user = find(api, name, member).await?;
+        Ok::<_, Failed>(wishes::remove_member(&api.auth.desk, &by, name, &user).await?)
+    };
+    let resource = Resource::Team { name: team.clone() };
+    let written = api.act(&caller, Action::ManageTeam, &resource, change).await?;
+    api.settled(written).await?;
+    Ok(gone(written))
+}
+
+/// A member by the membership's number, or by name.
+async fn find(api: &ApiState, team: &TeamName, id: &str) -> Result<UserName, ApiError> {
+    let (name, id) = match ids::number(id) {
+        Some(number) => (None, Some(number)),
+        None => (UserName::parse(id).ok(), None),
+    };
+    let row = teams::member(&api.read, team, name.as_ref(), id).await?;
+    let row = row.ok_or_else(ApiError::not_found)?;
+    ids::stored(UserName::parse(&row.user_name))
+}
+
+async fn answer(
+    api: &ApiState,
+    status: StatusCode,
+    (team_id, team): (i64, &TeamName),
+    user: &UserName,
+    written: Position,
+) -> Result<Response, ApiError> {
+    let row = teams::member(&api.read, team, Some(user), None).await?;
+    let row = row.ok_or_else(ApiError::not_found)?;
+    Ok(done(status, written, entity(team_id, &row)))
+}
+
+pub(super) fn role(text: &str) -> Result<Role, ApiError> {
+    Role::parse(text)
+        .ok_or_else(|| ApiError::field("role", "a role is one of viewer, contributor, owner"))
+}
+
+fn entity(team_id: i64, row: &MemberRow) -> Value {
+    json!({
+        "id": row.id,
+        "team_id": team_id,
+        "user_id": row.user_id,
+        "username": row.user_name,
+        "bot": row.bot,
+        "role": row.role,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    })
+}

@@ -1,0 +1,357 @@
+//! `/namespaces`
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use commands::namespaces::{self as wishes, NewNamespace};
+use domain::access::{Action, Resource};
+use domain::event::Position;
+use domain::name::{NamespaceName, RegistryName, TeamName};
+use domain::namespace::Visibility;
+use http::StatusCode;
+use projections::namespaces::{self, NamespaceRow};
+use projections::{registries, repositories};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::act::{Failed, done, gone};
+use super::ids::Place;
+use super::paging::Page;
+use super::params::Params;
+use super::strict_json::StrictJson;
+use super::{ApiState, ids, teams};
+use crate::auth::ApiCaller;
+use crate::error::ApiError;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CreateBody {
+    name: String,
+    team: String,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    visibility: Option<String>,
+    /// Where there are several.
+    #[serde(default)]
+    registry: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UpdateBody {
+    namespace: UpdateNamespace,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UpdateNamespace {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    team: Option<String>,
+    #[serde(default)]
+    visibility: Option<String>,
+}
+
+/// `GET /namespaces`: those that may be seen.
+pub(super) async fn list(
+    State(api): State<ApiState>,
+    caller: ApiCaller,
+    mut params: Params,
+) -> Result<Response, ApiError> {
+    caller.must_read()?;
+    let page = Page::of(&mut params)?;
+    params.end()?;
+    let visible = caller.viewer.visible();
+    let rows = namespaces::list(&api.read, &visible, &page.rows()).await?;
+    let total = namespaces::count(&api.read, &visible).await?;
+    let mut all = Vec::with_capacity(rows.len());
+    for row in &rows {
+        all.push(entity(&api, &caller, row).await?);
+    }
+    Ok(page.answer(all, total, &params, &api.auth.external))
+}
+
+/// `GET /namespaces/{namespace}`
+pub(super) async fn show(
+    State(api): State<ApiState>,
+    caller: ApiCaller,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Json<Value>, ApiError> {
+    params.end()?;
+    let (_, row) = seen(&api, &caller, &id).await?;
+    Ok(Json(entity(&api, &caller, &row).await?))
+}
+
+/// `GET /namespaces/validate?name=…`: whether a name could be had.
+pub(super) async fn validate(
+    State(api): State<ApiState>,
+    caller: ApiCaller,
+    mut params: Params,
+) -> Result<Json<Value>, ApiError> {
+    caller.must_be_somebody()?;
+    let name = params.required("name")?;
+    let registry = params.text("registry");
+    params.end()?;
+    let mut messages = Vec::new();
+    match NamespaceName::parse(&name) {
+        Err(why) => messages.push(why.to_string()),
+        Ok(name) if name.is_global() => {
+            messages.push("`_` is the registry's global namespace".to_owned());
+        }
+        Ok(name) => {
+            let registry = ids::registry_for(&api.read, registry.as_deref()).await?;
+            // Whether it is taken shows when it is made, too: names are not secret from those who
+            // make namespaces, only what stands behind them.
+            let stream = domain::event::StreamName::namespace(&registry, &name);
+            let state = commands::execute::state::<_, domain::namespace::NamespaceRefusal>(
+                &api.auth.desk,
+                &stream,
+            );
+            match state.await? {
+                domain::namespace::Namespace::Active { .. } => {
+                    messages.push("this namespace name is taken".to_owned());
+                }
+                domain::namespace::Namespace::Deleted { name_free_at }
+                    if api.auth.desk.clock.now() < name_free_at =>
+                {
+                    messages.push(format!("this name is free again at {name_free_at}"));
+                }
+                _ => (),
+            }
+        }
+    }
+    let valid = messages.is_empty();
+    let messages = if valid { json!({}) } else { json!({ "name": messages }) };
+    Ok(Json(json!({ "messages": messages, "valid": valid })))
+}
+
+/// `POST /namespaces`
+pub(super) async fn create(
+    State(api): State<ApiState>,
+    caller: ApiCaller,
+    StrictJson(body): StrictJson<CreateBody>,
+) -> Result<Response, ApiError> {
+    caller.must_be_somebody()?;
+    let (team, _) = ids::team(&api.read, &body.team, &caller.viewer.visible()).await?;
+    let (api, body, owner) = (&api, &body, &team);
+    let change = move |by, caller: ApiCaller| async move {
+        let name = ids::field("name", NamespaceName::parse(&body.name))?;
+        let registry = ids::registry_for(&api.read, body.registry.as_deref()).await?;
+        let new = NewNamespace {
+            registry: registry.clone(),
+            name: name.clone(),
+            team: owner.clone(),
+            visibility: match &body.visibility {
+                Some(text) => visibility(text)?,
+                None => Visibility::Private,
+            },
+            description: body.description.clone().unwrap_or_default(),
+        };
+        // Two questions: may they make one in this team, and may they make it in this place?
+        let inside = Resource::Namespace { registry: registry.clone(), name: name.clone() };
+        let above = caller.viewer.permit(Action::CreateNamespace, &inside);
+        let above = above.ok().map(|by| by.permit);
+        let written = wishes::create(&api.auth.desk, &by, new, above.as_ref()).await?;
+        Ok::<_, Failed>(((registry, name), written))
+    };
+    let resource = Resource::Team { name: team.clone() };
+    let (place, written) = api.act(&caller, Action::CreateNamespace, &resource, change).await?;
+    api.settled(written).await?;
+    answer(api, &caller, StatusCode::CREATED, &place, written).await
+}
+
+/// `PUT /namespaces/{namespace}`: description, visibility, team, in this order. Every right is
+/// asked for before anything is changed.
+pub(super) async fn update(
+    State(api): State<ApiState>,
+    caller: ApiCaller,
+    Path(id): Path<String>,
+    StrictJson(body): StrictJson<UpdateBody>,
+) -> Result<Response, ApiError> {
+    let (place, row) = seen(&api, &caller, &id).await?;
+    let (registry, name) = &place;
+    let resource = Resource::Namespace { registry: registry.clone(), name: name.clone() };
+    let body = body.namespace;
+    if body.name.as_deref().is_some_and(|text| text != row.name) {
+        let text = "a namespace's name cannot be changed: images in the registry keep theirs";
+        caller.must(Action::EditNamespace, &resource)?;
+        return Err(ApiError::field("name", text));
+    }
+    let mut wishes = Vec::new();
+    if let Some(text) = body.description {
+        wishes.push((Action::EditNamespace, Wish::Describe(text)));
+    }
+    if let Some(text) = &body.visibility {
+        caller.must(Action::ChangeVisibility, &resource)?;
+        wishes.push((Action::ChangeVisibility, Wish::Show(visibility(text)?)));
+    }
+    if let Some(text) = &body.team {
+        let (team, _) = ids::team(&api.read, text, &caller.viewer.visible()).await?;
+        wishes.push((teams::change_team(&caller, &team), Wish::Give(team)));
+    }
+    if wishes.is_empty() {
+        caller.must(Action::EditNamespace, &resource)?;
+    }
+    for (action, _) in &wishes {
+        caller.must(*action, &resource)?;
+    }
+    let mut written = Position(0);
+    let api = &api;
+    for (action, wish) in &wishes {
+        // The step before is the caller's own: the right must have seen it.
+        api.auth.graph.reached(written, super::PATIENCE).await?;
+        let caller = api.renewed(&caller)?;
+        let change = move |by, _| async move {
+            let desk = &api.auth.desk;
+            Ok::<_, Failed>(match wish.clone() {
+                Wish::Describe(text) => wishes::describe(desk, &by, registry, name, text).await?,
+                Wish::Show(to) => wishes::change_visibility(desk, &by, registry, name, to).await?,
+                Wish::Give(team) => wishes::change_team(desk, &by, registry, name, team).await?,
+            })
+        };
+        written = written.max(api.act(&caller, *action, &resource, change).await?);
+    }
+    api.settled(written).await?;
+    answer(api, &caller, StatusCode::OK, &place, written).await
+}
+
+#[derive(Clone)]
+enum Wish {
+    Describe(String),
+    Show(Visibility),
+    Give(TeamName),
+}
+
+/// `DELETE /namespaces/{namespace}`: an empty one. Images are deleted in the registry first.
+pub(super) async fn remove(
+    State(api): State<ApiState>,
+    caller: ApiCaller,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Response, ApiError> {
+    params.end()?;
+    let (place, _) = seen(&api, &caller, &id).await?;
+    let resource = Resource::Namespace { registry: place.0.clone(), name: place.1.clone() };
+    let (api, at, id) = (&api, &place, &id);
+    let change = move |by, caller: ApiCaller| async move {
+        let (_, row) = seen(api, &caller, id).await?;
+        if row.repositories > 0 {
+            let text = format!(
+                "the namespace holds {} repositories; delete them in the registry first",
+                row.repositories
+            );
+            return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, text).into());
+        }
+        Ok::<_, Failed>(wishes::delete(&api.auth.desk, &by, &at.0, &at.1).await?)
+    };
+    let written = api.act(&caller, Action::DeleteNamespace, &resource, change).await?;
+    api.settled(written).await?;
+    Ok(gone(written))
+}
+
+/// `GET /namespaces/{namespace}/repositories`
+pub(super) async fn repositories(
+    State(api): State<ApiState>,
+    caller: ApiCaller,
+    Path(id): Path<String>,
+    mut params: Params,
+) -> Result<Response, ApiError> {
+    let page = Page::of(&mut params)?;
+    params.end()?;
+    let ((registry, name), row) = seen(&api, &caller, &id).await?;
+    let visible = caller.viewer.visible();
+    let rows =
+        repositories::of_namespace(&api.read, &registry, &name, &visible, &page.rows()).await?;
+    let mut all = Vec::with_capacity(rows.len());
+    for row in &rows {
+        all.push(super::repositories::entity(&api, &caller, row).await?);
+    }
+    Ok(page.answer(all, row.repositories, &params, &api.auth.external))
+}
+
+/// A namespace that the caller may see.
+pub(super) async fn seen(
+    api: &ApiState,
+    caller: &ApiCaller,
+    id: &str,
+) -> Result<(Place<NamespaceName>, NamespaceRow), ApiError> {
+    let found = ids::namespace(&api.read, id, &caller.viewer.visible()).await;
+    let (place, row) = found.map_err(|err| absent(caller, err))?;
+    let resource = Resource::Namespace { registry: place.0.clone(), name: place.1.clone() };
+    caller.must(Action::SeeNamespace, &resource)?;
+    Ok((place, row))
+}
+
+/// Hidden and absent look the same: to those who have not signed in, both ask for that.
+pub(super) fn absent(caller: &ApiCaller, err: ApiError) -> ApiError {
+    let nobody = caller.viewer.user().is_none();
+    if nobody && err.status() == StatusCode::NOT_FOUND { ApiError::unauthorized() } else { err }
+}
+
+fn visibility(text: &str) -> Result<Visibility, ApiError> {
+    Visibility::parse(text).ok_or_else(|| {
+        ApiError::field("visibility", "a visibility is one of private, protected, public")
+    })
+}
+
+async fn answer(
+    api: &ApiState,
+    caller: &ApiCaller,
+    status: StatusCode,
+    (registry, name): &Place<NamespaceName>,
+    written: Position,
+) -> Result<Response, ApiError> {
+    let caller = api.renewed(caller)?;
+    let visible = caller.viewer.visible();
+    let body = match namespaces::find(&api.read, registry, name, &visible).await? {
+        Some(row) => entity(api, &caller, &row).await?,
+        // Given away: the giver may no longer see it.
+        None => json!({ "name": name }),
+    };
+    Ok(done(status, written, body))
+}
+
+/// A namespace. The global one is called like its registry, as in the original.
+pub(super) async fn entity(
+    api: &ApiState,
+    caller: &ApiCaller,
+    row: &NamespaceRow,
+) -> Result<Value, ApiError> {
+    let global = row.holder_kind == "global";
+    let registry = ids::stored(RegistryName::parse(&row.registry))?;
+    let name = if global {
+        registries::find(&api.read, &registry).await?.map_or(row.name.clone(), |found| found.host)
+    } else {
+        row.name.clone()
+    };
+    // Who owns it is for those who may see the team.
+    let team = match (&*row.holder_kind, &row.holder) {
+        ("team", Some(holder)) => {
+            let team = ids::stored(TeamName::parse(holder))?;
+            let seen = caller.viewer.may(Action::SeeTeam, &Resource::Team { name: team });
+            seen.then(|| json!({ "id": row.holder_id, "name": holder, "hidden": false }))
+        }
+        _ => None,
+    };
+    let personal = row.holder_kind == "personal";
+    Ok(json!({
+        "id": row.id,
+        "name": name,
+        "full_name": row.name,
+        "registry": row.registry,
+        "description": row.description,
+        "visibility": row.visibility,
+        "global": global,
+        "personal": personal,
+        "owner": personal.then_some(row.holder.as_ref()),
+        "team": team,
+        "repositories_count": row.repositories,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }))
+}

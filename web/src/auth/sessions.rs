@@ -1,0 +1,235 @@
+//! Web sessions: 256 random bits in a cookie, their SHA-256 in the vault's schema, nothing else.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use commands::desk::Clock;
+use domain::event::Position;
+use domain::name::UserName;
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
+use jiff::{SignedDuration, Timestamp};
+use jiff_sqlx::ToSqlx as _;
+use sha2::{Digest as _, Sha256};
+use sqlx::PgPool;
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+/// A session that nobody used for this long is over.
+pub const IDLE: SignedDuration = SignedDuration::from_mins(30);
+/// A session is over this long after sign-in, used or not.
+pub const ABSOLUTE: SignedDuration = SignedDuration::from_hours(12);
+/// The most sessions of one person; the oldest ends when one more begins.
+pub const MAX_SESSIONS: i64 = 50;
+
+/// Bytes of a session's secret.
+const SECRET_BYTES: usize = 32;
+
+/// Where sessions are kept. Cheap to clone.
+#[derive(Clone)]
+pub struct Sessions {
+    pool: PgPool,
+    clock: Clock,
+    secure: bool,
+}
+
+/// A live session. Its secret never leaves this module but as a cookie.
+#[derive(Clone)]
+pub struct Session {
+    /// Whose.
+    pub user: UserName,
+    /// Position of the sign-in in the log.
+    pub since: Position,
+    secret: Zeroizing<[u8; SECRET_BYTES]>,
+}
+
+const BEGIN: &str = "
+    INSERT INTO vault.sessions (hash, user_name, since, created_at, seen_at)
+    VALUES ($1, $2, $3, $4, $4)";
+const USE: &str = "
+    UPDATE vault.sessions SET seen_at = $2
+    WHERE hash = $1 AND seen_at > $3 AND created_at > $4
+    RETURNING user_name, since";
+const END: &str = "DELETE FROM vault.sessions WHERE hash = $1";
+const END_ALL: &str = "DELETE FROM vault.sessions WHERE user_name = $1";
+const SWEEP: &str = "DELETE FROM vault.sessions WHERE seen_at <= $1 OR created_at <= $2";
+const TRIM: &str = "
+    DELETE FROM vault.sessions WHERE hash IN (
+        SELECT hash FROM vault.sessions WHERE user_name = $1
+        ORDER BY created_at DESC, hash OFFSET $2)";
+
+impl Sessions {
+    /// Sessions in the database of `pool`. `secure` says that browsers reach us by https: then the
+    /// cookie is `__Host-portus`, and goes over nothing else.
+    #[must_use]
+    pub fn new(pool: PgPool, clock: Clock, secure: bool) -> Self {
+        Self { pool, clock, secure }
+    }
+
+    /// Begins a session. Always a new secret: a cookie from before sign-in is good for nothing.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn begin(&self, user: &UserName, since: Position) -> Result<Session, sqlx::Error> {
+        let now = self.clock.now();
+        let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+        rand::fill(&mut *secret);
+        let session = Session { user: user.clone(), since, secret };
+        sqlx::query(SWEEP)
+            .bind((now - IDLE).to_sqlx())
+            .bind((now - ABSOLUTE).to_sqlx())
+            .execute(&self.pool)
+            .await?;
+        sqlx::query(BEGIN)
+            .bind(session.hash())
+            .bind(user.as_str())
+            .bind(since.0.cast_signed())
+            .bind(now.to_sqlx())
+            .execute(&self.pool)
+            .await?;
+        sqlx::query(TRIM).bind(user.as_str()).bind(MAX_SESSIONS).execute(&self.pool).await?;
+        Ok(session)
+    }
+
+    /// The live session that a request's cookie belongs to, which is thereby used.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn of(&self, headers: &HeaderMap) -> Result<Shown, sqlx::Error> {
+        let secret = match self.cookie(headers) {
+            Cookie::None => return Ok(Shown::Nothing),
+            Cookie::Garbage => return Ok(Shown::Over),
+            Cookie::Secret(secret) => secret,
+        };
+        let now: Timestamp = self.clock.now();
+        let found: Option<(String, i64)> = sqlx::query_as(USE)
+            .bind(Sha256::digest(*secret).as_slice())
+            .bind(now.to_sqlx())
+            .bind((now - IDLE).to_sqlx())
+            .bind((now - ABSOLUTE).to_sqlx())
+            .fetch_optional(&self.pool)
+            .await?;
+        let session = found.and_then(|(user, since)| {
+            let user = UserName::parse(&user).ok()?;
+            Some(Session { user, since: Position(since.cast_unsigned()), secret })
+        });
+        Ok(session.map_or(Shown::Over, Shown::Live))
+    }
+
+    /// Ends one session.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn end(&self, session: &Session) -> Result<(), sqlx::Error> {
+        sqlx::query(END).bind(session.hash()).execute(&self.pool).await.map(|_| ())
+    }
+
+    /// Ends all sessions of a person.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn end_all(&self, user: &UserName) -> Result<(), sqlx::Error> {
+        sqlx::query(END_ALL).bind(user.as_str()).execute(&self.pool).await.map(|_| ())
+    }
+
+    /// The `Set-Cookie` that hands a session to its browser.
+    #[must_use]
+    pub fn hand_out(&self, session: &Session) -> HeaderValue {
+        let secret = BASE64_URL_SAFE_NO_PAD.encode(*session.secret);
+        self.set_cookie(&secret, ABSOLUTE.as_secs())
+    }
+
+    /// The `Set-Cookie` that makes a browser forget its session.
+    #[must_use]
+    pub fn take_back(&self) -> HeaderValue {
+        self.set_cookie("", 0)
+    }
+
+    fn set_cookie(&self, secret: &str, max_age: i64) -> HeaderValue {
+        let (name, secure) = (self.name(), if self.secure { "; Secure" } else { "" });
+        let text =
+            format!("{name}={secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}");
+        let mut value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""));
+        value.set_sensitive(true);
+        value
+    }
+
+    /// A browser takes `__Host-` cookies from https only.
+    fn name(&self) -> &'static str {
+        if self.secure { "__Host-portus" } else { "portus" }
+    }
+
+    fn cookie(&self, headers: &HeaderMap) -> Cookie {
+        let mut found = Cookie::None;
+        for header in headers.get_all(COOKIE) {
+            for pair in header.as_bytes().split(|byte| *byte == b';') {
+                let Some((name, value)) = split_pair(pair) else { continue };
+                if name != self.name().as_bytes() || value.is_empty() {
+                    continue;
+                }
+                // Two of them, and nobody knows which is ours.
+                if !matches!(found, Cookie::None) {
+                    return Cookie::Garbage;
+                }
+                let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+                found = match BASE64_URL_SAFE_NO_PAD.decode_slice(value, &mut *secret) {
+                    Ok(SECRET_BYTES) => Cookie::Secret(secret),
+                    _ => Cookie::Garbage,
+                };
+            }
+        }
+        found
+    }
+}
+
+/// What a request's cookie shows.
+pub enum Shown {
+    /// There is none.
+    Nothing,
+    /// A session that is over, or never was.
+    Over,
+    /// A live one. Whether its person may still come in, the access graph says.
+    Live(Session),
+}
+
+enum Cookie {
+    None,
+    Garbage,
+    Secret(Zeroizing<[u8; SECRET_BYTES]>),
+}
+
+fn split_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = pair.iter().position(|byte| *byte == b'=')?;
+    Some((pair[..at].trim_ascii(), pair[at + 1..].trim_ascii()))
+}
+
+impl Session {
+    fn hash(&self) -> Vec<u8> {
+        Sha256::digest(*self.secret).to_vec()
+    }
+
+    /// What forms of this session carry in their field `csrf`, and scripts in `X-CSRF-Token`. Of
+    /// no use without the cookie, and the cookie's secret cannot be had from it.
+    #[must_use]
+    pub fn csrf(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(b"portus csrf\0");
+        hash.update(*self.secret);
+        BASE64_URL_SAFE_NO_PAD.encode(hash.finalize())
+    }
+
+    /// Whether `shown` is [`Self::csrf`], in constant time.
+    #[must_use]
+    pub fn is_csrf(&self, shown: &str) -> bool {
+        self.csrf().as_bytes().ct_eq(shown.as_bytes()).into()
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("user", &self.user).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,381 @@
+//! The command line: what can be said, and what the exit code means.
+//!
+//! Data goes to standard output, talk to standard error.
+
+mod admin;
+mod check;
+mod demo;
+mod health;
+pub mod keys;
+mod projections;
+
+mod serve;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use commands::desk::Clock;
+
+use crate::app::StartError;
+use crate::config::{Config, DEFAULT_FILE, Layers, Resolved};
+use crate::data_dir::DataDir;
+use crate::foundation::{FoundationError, KEYS};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    failed
+  2    wrong usage or configuration
+  3    a check found a difference
+  4    something that is needed could not be reached
+  130  ended at once by a second Ctrl-C; 143 by a second SIGTERM";
+
+/// Decides who may pull from and push to your registries, and keeps the record.
+#[derive(Debug, Parser)]
+#[command(name = "portus", version, after_help = EXIT_CODES)]
+struct Cli {
+    /// The configuration file [default: /etc/portus/portus.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE", env = "PORTUS_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where keys and data are [default: /var/lib/portus as root, else ~/.local/share/portus]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the service
+    #[command(after_help = "Example, everything on one machine:\n  \
+        portus serve --embedded --registry 127.0.0.1:5000")]
+    Serve(ServeArgs),
+    /// As `serve --embedded`, with people, teams and images to look at
+    #[command(
+        after_help = "Example:\n  portus demo --listen 127.0.0.1:3100 --registry 127.0.0.1:5100"
+    )]
+    Demo(ServeArgs),
+    /// Check the configuration, and try everything that the service needs
+    #[command(
+        after_help = "Example:\n  portus check --json | jq '.findings[] | select(.level != \"ok\")'"
+    )]
+    Check {
+        /// For machines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Rescue and set-up, on the machine itself
+    Admin {
+        #[command(subcommand)]
+        command: AdminCommand,
+    },
+    /// Make the read models again from the log (short for `projections rebuild`)
+    #[command(after_help = "Example:\n  portus replay --dry-run")]
+    Replay(RebuildArgs),
+    /// The read models: views of the log that may be thrown away
+    Projections {
+        #[command(subcommand)]
+        command: ProjectionsCommand,
+    },
+    /// What signs tokens
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    /// Ask the running service whether it is ready
+    #[command(
+        after_help = "Example, in a container file:\n  HEALTHCHECK CMD [\"portus\", \"health\"]"
+    )]
+    Health,
+}
+
+/// Of `serve` and `demo`; each beats the file and the environment.
+#[derive(Debug, Clone, Args)]
+struct ServeArgs {
+    /// Start a private Postgres, and a registry if one is named
+    #[arg(long)]
+    embedded: bool,
+    /// Where Portus answers [default: 127.0.0.1:3000]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// The registry's host:port; with --embedded it is started there
+    #[arg(long, value_name = "ADDR")]
+    registry: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum ProjectionsCommand {
+    /// Where each stands
+    #[command(after_help = "Example:\n  portus projections status --json")]
+    Status {
+        /// For machines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make one, or all, again beside the old, compare, and swap; the service may be running
+    #[command(after_help = "Example:\n  portus projections rebuild activity")]
+    Rebuild(RebuildArgs),
+}
+
+#[derive(Debug, Args)]
+struct RebuildArgs {
+    /// Which one
+    #[arg(default_value = "all")]
+    name: String,
+    /// Say what would be made again, from how many facts, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// For machines
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// The present key, and those before it
+    #[command(after_help = "Example:\n  portus keys show --json | jq -r .present.not_after")]
+    Show {
+        /// For machines
+        #[arg(long)]
+        json: bool,
+    },
+    /// A new key in place of the present one; the service may be running, registries need nothing
+    #[command(after_help = "Example:\n  portus keys rotate")]
+    Rotate {
+        /// For machines
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AdminCommand {
+    /// Make an account; the service may be running
+    #[command(after_help = "Example:\n  \
+        head -c 18 /dev/urandom | base64 | tee secret | portus admin create alice --admin --password-file -")]
+    Create {
+        /// The account's name
+        name: String,
+        /// Make it an administrator
+        #[arg(long)]
+        admin: bool,
+        /// Where the password is; `-` for standard input
+        #[arg(long, value_name = "FILE")]
+        password_file: PathBuf,
+    },
+}
+
+/// Why a command failed: what to say, and the exit code.
+#[derive(Debug)]
+struct Failure {
+    code: u8,
+    text: String,
+}
+
+impl Failure {
+    fn failed(error: impl std::fmt::Display) -> Self {
+        Self { code: 1, text: error.to_string() }
+    }
+
+    fn usage(error: impl std::fmt::Display) -> Self {
+        Self { code: 2, text: error.to_string() }
+    }
+
+    fn unreachable(error: impl std::fmt::Display) -> Self {
+        Self { code: 4, text: error.to_string() }
+    }
+}
+
+impl From<FoundationError> for Failure {
+    fn from(error: FoundationError) -> Self {
+        let code = match &error {
+            FoundationError::Config(_) => 2,
+            error if error.is_unreachable() => 4,
+            _ => 1,
+        };
+        Self { code, text: error.to_string() }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Foundation(error) => error.into(),
+            StartError::Unreachable(text) => Self::unreachable(text),
+            StartError::Failed(text) => Self::failed(text),
+        }
+    }
+}
+
+type Done = Result<(), Failure>;
+
+/// Runs what the process' arguments say.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    // Once a process, before anything speaks TLS; a second call finds it done.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, text }) => {
+            if !text.is_empty() {
+                let _ = writeln!(std::io::stderr(), "portus: {text}");
+            }
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Done {
+    let (config, resolved) = load(&cli)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::failed)?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve(_) => Box::pin(serve::run(config)).await,
+            Command::Demo(_) => Box::pin(demo::run(config)).await,
+            Command::Replay(RebuildArgs { dry_run: true, json, .. })
+            | Command::Projections {
+                command:
+                    ProjectionsCommand::Status { json }
+                    | ProjectionsCommand::Rebuild(RebuildArgs { dry_run: true, json, .. }),
+            } => projections::status(&config, json).await,
+            Command::Replay(args)
+            | Command::Projections { command: ProjectionsCommand::Rebuild(args) } => {
+                projections::rebuild(&config, &args.name, args.json).await
+            }
+            Command::Check { json } => check::run(&config, &resolved, json).await,
+            Command::Admin { command: AdminCommand::Create { name, admin, password_file } } => {
+                admin::create(&config, name, admin, &password_file).await
+            }
+            Command::Keys { command } => sign_with(&config, &command),
+            Command::Health => health::run(&config).await,
+        }
+    })
+}
+
+fn sign_with(config: &Config, command: &KeysCommand) -> Done {
+    let data = DataDir::open_beside(&config.data_dir).map_err(Failure::failed)?;
+    let (folder, now) = (data.root().join(KEYS), Clock::system().now());
+    let text = match command {
+        KeysCommand::Show { json } => keys::show(&folder, now, *json),
+        KeysCommand::Rotate { json } => keys::rotate(&folder, now, *json),
+    };
+    say(text.map_err(Failure::failed)?.trim_end());
+    Ok(())
+}
+
+/// The configuration as file, environment and flags say.
+fn load(cli: &Cli) -> Result<(Config, Resolved), Failure> {
+    let text = |path: &PathBuf| {
+        std::fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))
+    };
+    let file = match &cli.config {
+        Some(path) => Some((path.clone(), text(path)?)),
+        None => {
+            let path = PathBuf::from(DEFAULT_FILE);
+            if path.exists() { Some((path.clone(), text(&path)?)) } else { None }
+        }
+    };
+    let mut layers = Layers {
+        file,
+        variables: variables()?,
+        credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+        flags: Vec::new(),
+    };
+    if let Some(path) = &cli.data_dir {
+        layers.flags.push(("--data-dir", "data_dir", path.display().to_string()));
+    }
+    match &cli.command {
+        Command::Serve(args) => args.add_to(&mut layers),
+        Command::Demo(args) => {
+            args.add_to(&mut layers);
+            return demo::config(layers);
+        }
+        _ => (),
+    }
+    Config::load(&layers).map_err(Failure::usage)
+}
+
+impl ServeArgs {
+    fn add_to(&self, layers: &mut Layers) {
+        if self.embedded {
+            layers.flags.push(("--embedded", "embedded", "true".to_owned()));
+        }
+        if let Some(listen) = &self.listen {
+            layers.flags.push(("--listen", "listen", listen.clone()));
+        }
+        if let Some(registry) = &self.registry {
+            layers.flags.push(("--registry", "registry.address", registry.clone()));
+        }
+    }
+}
+
+fn variables() -> Result<std::collections::BTreeMap<String, String>, Failure> {
+    let ours = |(name, value): (OsString, OsString)| {
+        let name = name.into_string().ok().filter(|name| name.starts_with("PORTUS_"))?;
+        let value = value.into_string();
+        Some(value.map_err(|_| Failure::usage(format!("${name} is not UTF-8"))).map(|v| (name, v)))
+    };
+    std::env::vars_os().filter_map(ours).collect()
+}
+
+/// Writes a line of data; a closed pipe is no failure of ours.
+fn say(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_become_the_keys_they_stand_for() {
+        let cli = Cli::parse_from([
+            "portus",
+            "serve",
+            "--embedded",
+            "--data-dir",
+            "/d",
+            "--listen",
+            "127.0.0.1:1",
+            "--registry",
+            "127.0.0.1:2",
+        ]);
+        let (config, resolved) = load(&cli).ok().unwrap();
+        assert!(config.embedded);
+        assert_eq!(config.data_dir, PathBuf::from("/d"));
+        assert_eq!(config.listen, "127.0.0.1:1");
+        assert_eq!(config.registry.unwrap().address, "127.0.0.1:2");
+        assert_eq!(resolved.source("registry.address").to_string(), "--registry");
+    }
+
+    #[test]
+    fn the_data_folder_may_be_named_after_the_command() {
+        let cli = Cli::parse_from([
+            "portus",
+            "admin",
+            "create",
+            "alice",
+            "--password-file",
+            "-",
+            "--data-dir",
+            "/d",
+        ]);
+        assert_eq!(cli.data_dir, Some(PathBuf::from("/d")));
+    }
+}

@@ -1,0 +1,388 @@
+//! `portus check`: each setting with its source, and whether everything that the service needs
+//! can be had.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use comfy_table::{Table, presets};
+use commands::desk::Clock;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
+
+use super::{Done, Failure, say};
+use crate::config::{Config, Resolved};
+use crate::data_dir::{DataDir, DataDirError};
+use crate::database;
+use crate::foundation::{MASTER_KEY, Reach, running_postgres};
+
+/// How long one attempt to reach something may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How far the database's clock may be from ours: tokens allow for a minute.
+const CLOCK_WARN: f64 = 2.0;
+const CLOCK_FAIL: f64 = 60.0;
+
+/// How good something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Ok,
+    Warn,
+    Fail,
+    /// It does not answer at all.
+    Unreachable,
+}
+
+/// One thing that was tried.
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: &'static str,
+    level: Level,
+    /// How it is, and what to do about it.
+    text: String,
+}
+
+fn finding(what: &'static str, level: Level, text: impl Into<String>) -> Finding {
+    Finding { what, level, text: text.into() }
+}
+
+pub(super) async fn run(config: &Config, resolved: &Resolved, as_json: bool) -> Done {
+    let mut findings = Vec::new();
+    let data = data_folder(config, &mut findings);
+    database(config, data.as_ref(), &mut findings).await;
+    registry(config, &mut findings).await;
+    findings.extend(realm(config));
+    print(config, resolved, &findings, as_json);
+    if findings.iter().any(|finding| finding.level == Level::Unreachable) {
+        return Err(Failure::unreachable("something that is needed could not be reached"));
+    }
+    if findings.iter().any(|finding| finding.level == Level::Fail) {
+        return Err(Failure::failed("something is wrong, see above"));
+    }
+    Ok(())
+}
+
+fn print(config: &Config, resolved: &Resolved, findings: &[Finding], as_json: bool) {
+    // The folder that is used, where nobody named one.
+    let effective = |name: &str, shown: String| match name {
+        "data_dir" => config.data_dir.display().to_string(),
+        _ => shown,
+    };
+    let settings =
+        resolved.shown().map(|(key, value, source)| (key.name, effective(key.name, value), source));
+    if as_json {
+        let settings: Vec<_> = settings
+            .map(|(key, value, source)| {
+                json!({ "key": key, "value": value, "source": source.to_string() })
+            })
+            .collect();
+        say(json!({ "settings": settings, "findings": findings }));
+        return;
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    for (key, value, source) in settings {
+        table.add_row([key.to_owned(), value, source.to_string()]);
+    }
+    say(table);
+    say("");
+    for Finding { what, level, text } in findings {
+        let level = match level {
+            Level::Ok => "ok  ",
+            Level::Warn => "warn",
+            Level::Fail | Level::Unreachable => "FAIL",
+        };
+        say(format_args!("{level}  {what}: {text}"));
+    }
+}
+
+/// Whether clients can use the address that registries send them to. On one machine nobody sets
+/// one, and there is nothing to say.
+fn realm(config: &Config) -> Option<Finding> {
+    let url = config.http.external_url.as_ref()?;
+    Some(match crate::registry::realm::problem(url) {
+        Some(text) => finding("token realm", Level::Warn, text),
+        None => finding("token realm", Level::Ok, url.clone()),
+    })
+}
+
+fn data_folder(config: &Config, findings: &mut Vec<Finding>) -> Option<DataDir> {
+    const WHAT: &str = "data folder";
+    let data = match DataDir::open_beside(&config.data_dir) {
+        Ok(data) => data,
+        Err(DataDirError::Missing(path)) => {
+            let text = format!("{} is made at the first start", path.display());
+            findings.push(finding(WHAT, Level::Warn, text));
+            return None;
+        }
+        Err(error) => {
+            findings.push(finding(WHAT, Level::Fail, error.to_string()));
+            return None;
+        }
+    };
+    let state = if data.is_served() { "in use by a running service" } else { "not in use" };
+    findings.push(finding(WHAT, Level::Ok, format!("{}, {state}", data.root().display())));
+    for name in [MASTER_KEY, "keys"] {
+        if let Some(finding) = private(&data.root().join(name)) {
+            findings.push(finding);
+        }
+    }
+    Some(data)
+}
+
+/// A file or folder with keys is for its owner alone; one that is not there yet says nothing.
+fn private(path: &Path) -> Option<Finding> {
+    const WHAT: &str = "keys";
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    let shown = path.display();
+    Some(if mode & 0o077 == 0 {
+        finding(WHAT, Level::Ok, format!("{shown} is readable by its owner alone"))
+    } else {
+        let text = format!("{shown} can be read by others (mode {mode:o}); chmod go= {shown}");
+        finding(WHAT, Level::Fail, text)
+    })
+}
+
+async fn database(config: &Config, data: Option<&DataDir>, findings: &mut Vec<Finding>) {
+    const WHAT: &str = "database";
+    let options = match (config.database.url.is_some(), data) {
+        (false, None) if config.embedded => {
+            findings.push(finding(WHAT, Level::Ok, "embedded, made at the first start"));
+            return;
+        }
+        (false, Some(data)) => match (Reach::beside(config, data), running_postgres(data)) {
+            (Ok(_), Some(options)) => options,
+            (Ok(_), None) => {
+                let text = "embedded, not running: it starts with the service";
+                findings.push(finding(WHAT, Level::Ok, text));
+                return;
+            }
+            (Err(error), _) => {
+                findings.push(finding(WHAT, Level::Fail, error.to_string()));
+                return;
+            }
+        },
+        _ => match crate::foundation::external_options(config) {
+            Ok(Some(options)) => options,
+            Ok(None) => {
+                let text = "database.url is not set; set it, or start with --embedded";
+                findings.push(finding(WHAT, Level::Fail, text));
+                return;
+            }
+            Err(error) => {
+                findings.push(finding(WHAT, Level::Fail, error.to_string()));
+                return;
+            }
+        },
+    };
+    match tokio::time::timeout(PATIENCE, connect(options)).await {
+        Ok(Ok(mut connection)) => {
+            if let Err(error) = ask_database(&mut connection, findings).await {
+                findings.push(finding(WHAT, Level::Unreachable, error.to_string()));
+            }
+            let _ = connection.close().await;
+        }
+        Ok(Err(error)) => findings.push(finding(
+            WHAT,
+            Level::Unreachable,
+            format!("{error}; see that it runs, and that database.url is right"),
+        )),
+        Err(_) => findings.push(finding(
+            WHAT,
+            Level::Unreachable,
+            format!("no answer within {} s; see that it runs", PATIENCE.as_secs()),
+        )),
+    }
+}
+
+async fn connect(options: PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    options.application_name("portus check").connect().await
+}
+
+async fn ask_database(
+    connection: &mut PgConnection,
+    findings: &mut Vec<Finding>,
+) -> Result<(), sqlx::Error> {
+    let (version, role): (String, String) =
+        sqlx::query_as("SELECT current_setting('server_version'), current_user::text")
+            .fetch_one(&mut *connection)
+            .await?;
+    findings.push(finding("database", Level::Ok, format!("PostgreSQL {version}, as {role}")));
+
+    for (setting, bad) in
+        [("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off")]
+    {
+        let value: String = sqlx::query_scalar("SELECT current_setting($1)")
+            .bind(setting)
+            .fetch_one(&mut *connection)
+            .await?;
+        findings.push(if value == bad {
+            let text = format!(
+                "{setting} = {value}: acknowledged facts are lost in a power cut; switch it on"
+            );
+            finding("durability", Level::Fail, text)
+        } else {
+            finding("durability", Level::Ok, format!("{setting} = {value}"))
+        });
+    }
+
+    for (set, newest) in database::newest_migrations() {
+        let found = database::migrated(connection, set).await?;
+        findings.push(match found {
+            None => finding("schema", Level::Warn, format!("`{set}` is made at the next start")),
+            Some(found) if found > newest => finding(
+                "schema",
+                Level::Fail,
+                format!("`{set}` stands at {found}, which a newer Portus made; upgrade this one"),
+            ),
+            Some(found) if found < newest => finding(
+                "schema",
+                Level::Warn,
+                format!("`{set}` stands at {found}; the next start brings it to {newest}"),
+            ),
+            Some(found) => finding("schema", Level::Ok, format!("`{set}` stands at {found}")),
+        });
+    }
+
+    let now: f64 = sqlx::query_scalar("SELECT extract(epoch FROM clock_timestamp())::float8")
+        .fetch_one(&mut *connection)
+        .await?;
+    findings.push(clock(Clock::system().now(), now));
+    Ok(())
+}
+
+fn clock(ours: Timestamp, theirs: f64) -> Finding {
+    const WHAT: &str = "clock";
+    let apart = (ours.as_duration().as_secs_f64() - theirs).abs();
+    let text = format!("{apart:.1} s from the database's");
+    match apart {
+        apart if apart > CLOCK_FAIL => {
+            finding(WHAT, Level::Fail, format!("{text}; tokens would be refused, set the clocks"))
+        }
+        apart if apart > CLOCK_WARN => {
+            finding(WHAT, Level::Warn, format!("{text}; set the clocks"))
+        }
+        _ => finding(WHAT, Level::Ok, text),
+    }
+}
+
+async fn registry(config: &Config, findings: &mut Vec<Finding>) {
+    const WHAT: &str = "registry";
+    let Some(registry) = &config.registry else {
+        let text = "none in the configuration; more are added by the REST interface";
+        findings.push(finding(WHAT, Level::Ok, text));
+        return;
+    };
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
+    let url = format!("{}/v2/", registry.url);
+    let answer = match client {
+        Ok(client) => client.get(&url).send().await,
+        Err(error) => Err(error),
+    };
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(_) if registry.managed => {
+            let text = format!("not running at {url}: it starts with the service");
+            findings.push(finding(WHAT, Level::Ok, text));
+            return;
+        }
+        Err(_) => {
+            let text = format!(
+                "nothing answers at {url}; see that it runs, and that registry.url is right"
+            );
+            findings.push(finding(WHAT, Level::Unreachable, text));
+            return;
+        }
+    };
+    let challenge = answer
+        .headers()
+        .get(http::header::WWW_AUTHENTICATE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let external = config.http.external_url.clone();
+    let external = external.unwrap_or_else(|| format!("http://{}", config.listen));
+    findings.push(challenge_finding(
+        answer.status().as_u16(),
+        challenge,
+        &external,
+        &registry.service,
+    ));
+}
+
+/// Whether the registry sends clients to us, for tokens that it will take.
+fn challenge_finding(status: u16, challenge: &str, external: &str, service: &str) -> Finding {
+    const WHAT: &str = "registry";
+    if status != 401 || !challenge.starts_with("Bearer ") {
+        let text = format!(
+            "answers {status} without asking for a token; set its auth.token, see docs/operating.md"
+        );
+        return finding(WHAT, Level::Fail, text);
+    }
+    let named = crate::app::as_realm(external);
+    let realms = [named.as_str(), external].map(|url| format!("{url}/v2/token"));
+    let realm = parameter(challenge, "realm").unwrap_or_default();
+    if !realms.iter().any(|ours| ours == realm) {
+        let text = format!(
+            "sends clients to {realm}, not to {}; set its auth.token.realm, or http.external_url",
+            realms[0]
+        );
+        return finding(WHAT, Level::Fail, text);
+    }
+    match parameter(challenge, "service").unwrap_or_default() {
+        found if found == service => {
+            finding(WHAT, Level::Ok, format!("asks us for tokens, as service {service}"))
+        }
+        found => {
+            let text = format!(
+                "calls itself {found}, not {service}; set its auth.token.service, or registry.service"
+            );
+            finding(WHAT, Level::Fail, text)
+        }
+    }
+}
+
+fn parameter<'a>(challenge: &'a str, name: &str) -> Option<&'a str> {
+    challenge.split_once(&format!("{name}=\""))?.1.split('"').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(status: u16, challenge: &str) -> Level {
+        challenge_finding(status, challenge, "http://127.0.0.1:3000", "127.0.0.1:5000").level
+    }
+
+    #[test]
+    fn a_registry_that_sends_people_elsewhere_is_found() {
+        let good = r#"Bearer realm="http://127.0.0.1:3000/v2/token",service="127.0.0.1:5000""#;
+        assert_eq!(level(401, good), Level::Ok);
+        assert_eq!(level(401, &good.replace("3000", "3001")), Level::Fail);
+        assert_eq!(level(401, &good.replace("5000", "5001")), Level::Fail);
+        assert_eq!(level(200, ""), Level::Fail);
+        assert_eq!(level(401, "Basic realm=\"registry\""), Level::Fail);
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_found() {
+        let at = Timestamp::from_second(1_000_000).unwrap();
+        assert_eq!(clock(at, 1_000_001.0).level, Level::Ok);
+        assert_eq!(clock(at, 1_000_010.0).level, Level::Warn);
+        assert_eq!(clock(at, 999_900.0).level, Level::Fail);
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("key");
+        std::fs::write(&key, "").unwrap();
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(private(&key).unwrap().level, Level::Ok);
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(private(&key).unwrap().level, Level::Fail);
+        assert!(private(&folder.path().join("none")).is_none());
+    }
+}

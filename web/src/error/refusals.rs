@@ -1,0 +1,78 @@
+//! Which status a rule's refusal has. What is absent is 404; everything else was understood and
+//! cannot be: 422, as in the original interface.
+
+use commands::bootstrap::BootstrapRefusal;
+use commands::users::AccountRefusal;
+use domain::admin::AdminRefusal;
+use domain::app_token::AppTokenRefusal;
+use domain::namespace::NamespaceRefusal;
+use domain::registry::RegistryRefusal;
+use domain::repository::RepositoryRefusal;
+use domain::star::StarRefusal;
+use domain::team::TeamRefusal;
+use domain::user::UserRefusal;
+use http::StatusCode;
+
+/// A refusal that has a status.
+pub trait Refusal: std::error::Error {
+    /// 404 or 422.
+    fn status(&self) -> StatusCode {
+        if self.is_absence() { StatusCode::NOT_FOUND } else { StatusCode::UNPROCESSABLE_ENTITY }
+    }
+
+    /// Whether the thing asked for does not exist.
+    fn is_absence(&self) -> bool {
+        false
+    }
+}
+
+impl Refusal for UserRefusal {
+    fn is_absence(&self) -> bool {
+        *self == Self::Unknown
+    }
+}
+
+impl Refusal for AccountRefusal {
+    fn is_absence(&self) -> bool {
+        matches!(self, Self::User(why) if why.is_absence())
+    }
+}
+
+impl Refusal for TeamRefusal {
+    fn is_absence(&self) -> bool {
+        matches!(self, Self::Unknown | Self::NotMember)
+    }
+}
+
+impl Refusal for NamespaceRefusal {
+    fn is_absence(&self) -> bool {
+        matches!(self, Self::Unknown | Self::UnknownGrant | Self::UnknownTeam)
+    }
+}
+
+impl Refusal for AppTokenRefusal {
+    fn is_absence(&self) -> bool {
+        *self == Self::Unknown
+    }
+}
+
+impl Refusal for RegistryRefusal {
+    fn is_absence(&self) -> bool {
+        *self == Self::Unknown
+    }
+}
+
+impl Refusal for AdminRefusal {}
+impl Refusal for RepositoryRefusal {}
+impl Refusal for StarRefusal {}
+
+impl Refusal for BootstrapRefusal {
+    /// As the original: 400 when there is somebody already.
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::WrongSecret => StatusCode::FORBIDDEN,
+            Self::Done(_) => StatusCode::BAD_REQUEST,
+            Self::Account(why) => why.status(),
+        }
+    }
+}

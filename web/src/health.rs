@@ -1,0 +1,153 @@
+//! `/livez`: the process answers. `/readyz`: it can do its work, or what is wrong.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use futures_util::future::join_all;
+use http::StatusCode;
+use serde_json::json;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+/// How long one part may take to say how it is.
+pub const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How old an answer may be: however often we are asked, the parts are not asked more often.
+pub const MEMORY: Duration = Duration::from_millis(250);
+
+type Answer = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+type Ask = Box<dyn Fn() -> Answer + Send + Sync>;
+
+/// The parts that must be well. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Health(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    patience: Duration,
+    memory: Duration,
+    parts: Vec<(&'static str, Ask)>,
+    last: Mutex<Option<(Instant, Vec<Problem>)>>,
+}
+
+type Problem = (&'static str, String);
+
+/// Collects parts.
+#[derive(Default)]
+pub struct HealthBuilder(Vec<(&'static str, Ask)>);
+
+impl HealthBuilder {
+    /// One more part, and how to ask it. Its error is a sentence that anybody may read.
+    #[must_use]
+    pub fn part<F, R>(mut self, name: &'static str, ask: F) -> Self
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.0.push((name, Box::new(move || Box::pin(ask()))));
+        self
+    }
+
+    /// No more parts.
+    #[must_use]
+    pub fn build(self) -> Health {
+        self.build_with(CHECK_TIMEOUT, MEMORY)
+    }
+
+    fn build_with(self, patience: Duration, memory: Duration) -> Health {
+        Health(Arc::new(Inner { patience, memory, parts: self.0, last: Mutex::default() }))
+    }
+}
+
+impl Health {
+    /// What is wrong; empty when nothing is.
+    pub async fn problems(&self) -> Vec<Problem> {
+        let mut last = self.0.last.lock().await;
+        if let Some((at, problems)) = &*last
+            && at.elapsed() < self.0.memory
+        {
+            return problems.clone();
+        }
+        let asked = self.0.parts.iter().map(|(name, ask)| async move {
+            match timeout(self.0.patience, ask()).await {
+                Ok(Ok(())) => None,
+                Ok(Err(why)) => Some((*name, why)),
+                Err(_) => Some((*name, "does not answer".to_owned())),
+            }
+        });
+        let problems: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
+        *last = Some((Instant::now(), problems.clone()));
+        problems
+    }
+
+    /// `/livez`, `/readyz`, and `/healthz` for old probes.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/livez", get(async || Json(json!({ "status": "ok" }))))
+            .route("/readyz", get(ready))
+            .route("/healthz", get(ready))
+            .with_state(self)
+    }
+}
+
+async fn ready(State(health): State<Health>) -> Response {
+    let problems = health.problems().await;
+    if problems.is_empty() {
+        return Json(json!({ "status": "ok" })).into_response();
+    }
+    let problems: serde_json::Map<_, _> =
+        problems.into_iter().map(|(name, why)| (name.to_owned(), why.into())).collect();
+    let body = json!({ "status": "unavailable", "problems": problems });
+    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn readyz(health: &Health) -> (u16, String) {
+        let request = http::Request::get("/readyz").body(axum::body::Body::empty()).unwrap();
+        let answer = health.clone().router().oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_is_listed() {
+        let health = HealthBuilder::default()
+            .part("good", async || Ok(()))
+            .part("database", async || Err("is away".to_owned()))
+            .build();
+        let (status, body) = readyz(&health).await;
+        assert_eq!(status, 503);
+        assert_eq!(body, r#"{"problems":{"database":"is away"},"status":"unavailable"}"#);
+    }
+
+    #[tokio::test]
+    async fn a_part_that_hangs_is_wrong_and_the_parts_are_not_asked_for_every_request() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        let health = HealthBuilder::default()
+            .part("slow", move || {
+                count.fetch_add(1, Ordering::SeqCst);
+                std::future::pending()
+            })
+            .build_with(Duration::from_millis(5), Duration::from_secs(60));
+        for _ in 0..5 {
+            let (status, body) = readyz(&health).await;
+            assert_eq!(status, 503);
+            assert!(body.contains("does not answer"));
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+    }
+}

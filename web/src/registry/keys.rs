@@ -1,0 +1,565 @@
+//! The signing keys, as files: a certificate authority that the registry trusts for ten years, and
+//! under it a leaf that signs and is changed without the registry noticing.
+//!
+//! | file | holds | mode |
+//! | --- | --- | --- |
+//! | `ca.pem` | the authority's key and certificate | 0600 |
+//! | `leaf.pem` | the signing key and its certificate | 0600 |
+//! | `retired.pem` | certificates of the last leaves before | 0644 |
+//! | `token-bundle.pem` | what the registry's `rootcertbundle` is | 0644 |
+//!
+//! Every file is written beside and renamed into place, so that a running service that looks at
+//! any moment sees one whole key.
+
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
+};
+use sha2::{Digest as _, Sha256};
+use x509_parser::pem::Pem;
+use zeroize::Zeroizing;
+
+/// Days that the authority is good.
+pub const CA_DAYS: i64 = 3_650;
+/// Days that a leaf is good.
+pub const LEAF_DAYS: i64 = 90;
+/// Days before its end at which a leaf is changed by itself.
+pub const ROTATE_DAYS: i64 = 30;
+/// Leaves before the present one that are still published.
+pub const RETIRED: usize = 3;
+
+const CA: &str = "ca.pem";
+const LEAF: &str = "leaf.pem";
+const RETIRED_FILE: &str = "retired.pem";
+const BUNDLE: &str = "token-bundle.pem";
+
+/// Why there are no keys.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Others than the owner may read a private key.
+    #[error(
+        "{path} holds a private key and can be read by others (mode {mode:o}); run `chmod 600 {path}`"
+    )]
+    Readable {
+        /// Which.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A file holds something else.
+    #[error("{path} is not what it should be: {why}; restore it from your backup")]
+    Content {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A key or certificate cannot be made.
+    #[error("a signing key cannot be made: {0}")]
+    Make(String),
+}
+
+/// The folder with the keys.
+#[derive(Debug, Clone)]
+pub struct KeyStore {
+    folder: PathBuf,
+}
+
+/// A key that signs tokens.
+pub struct Leaf {
+    pub(super) key: EcdsaKeyPair,
+    /// What is public about it.
+    pub public: PublicLeaf,
+}
+
+impl std::fmt::Debug for Leaf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.public.fmt(f)
+    }
+}
+
+/// The public half of a leaf, and its names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicLeaf {
+    /// The fingerprint by which Distribution 2.x knows a key: what tokens carry as `kid`.
+    pub kid: String,
+    /// The RFC 7638 thumbprint: how facts call the key.
+    pub thumbprint: String,
+    /// The curve point's coordinates, 32 bytes each, base64url.
+    pub point: (String, String),
+    /// The certificate, DER.
+    pub certificate: Vec<u8>,
+    /// From when it is good.
+    pub not_before: Timestamp,
+    /// Until when.
+    pub not_after: Timestamp,
+}
+
+/// Says whether a file is another one than before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    inode: u64,
+    changed: (i64, i64),
+}
+
+impl KeyStore {
+    /// Opens the keys in `folder`; what is missing is made: the folder, the authority, a leaf.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`]; also when a private key can be read by group or others.
+    pub fn open(folder: &Path, now: Timestamp) -> Result<Self, KeyError> {
+        let store = Self { folder: folder.to_owned() };
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|source| KeyError::File { path: folder.to_owned(), source })?;
+        if !store.path(CA).exists() {
+            store.make_ca(now)?;
+        }
+        let ca = store.read_private(CA)?;
+        if !store.path(LEAF).exists() {
+            store.make_leaf(&ca, now)?;
+        }
+        store.leaf()?;
+        store.write_bundle(&ca)?;
+        Ok(store)
+    }
+
+    /// The present leaf.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`].
+    pub fn leaf(&self) -> Result<Leaf, KeyError> {
+        let text = self.read_private(LEAF)?;
+        self.parse_leaf(&text)
+    }
+
+    /// Puts a new leaf in place of the present one, under the same authority. A running service
+    /// takes it up by itself; the registry needs nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`]; then the present leaf is still there.
+    pub fn rotate(&self, now: Timestamp) -> Result<PublicLeaf, KeyError> {
+        let ca = self.read_private(CA)?;
+        let old = self.leaf()?.public;
+        let mut retired = self.retired()?;
+        retired.retain(|leaf| leaf.not_after > now && leaf.kid != old.kid);
+        retired.insert(0, old);
+        retired.truncate(RETIRED);
+        let text: String = retired.iter().map(|leaf| certificate_pem(&leaf.certificate)).collect();
+        // First the list of old ones: no token is ever out whose key is not published.
+        self.write(RETIRED_FILE, 0o644, &text)?;
+        self.make_leaf(&ca, now)
+    }
+
+    /// The leaves before the present one, the youngest first.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`].
+    pub fn retired(&self) -> Result<Vec<PublicLeaf>, KeyError> {
+        let path = self.path(RETIRED_FILE);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(KeyError::File { path, source }),
+        };
+        self.certificates(RETIRED_FILE, &text)?
+            .into_iter()
+            .map(|der| self.public(RETIRED_FILE, der))
+            .collect()
+    }
+
+    /// What the registry's `rootcertbundle` must hold, PEM.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`].
+    pub fn bundle(&self) -> Result<String, KeyError> {
+        let path = self.path(BUNDLE);
+        std::fs::read_to_string(&path).map_err(|source| KeyError::File { path, source })
+    }
+
+    /// Where the file with [`Self::bundle`] is.
+    #[must_use]
+    pub fn bundle_path(&self) -> PathBuf {
+        self.path(BUNDLE)
+    }
+
+    /// Changes whenever another leaf is put in place, by whichever process.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`].
+    pub fn stamp(&self) -> Result<Stamp, KeyError> {
+        let path = self.path(LEAF);
+        match std::fs::metadata(&path) {
+            Ok(file) => Ok(Stamp { inode: file.ino(), changed: (file.mtime(), file.mtime_nsec()) }),
+            Err(source) => Err(KeyError::File { path, source }),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn make_ca(&self, now: Timestamp) -> Result<(), KeyError> {
+        let key = new_key()?;
+        let mut params = params("Portus token authority", now, CA_DAYS);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let certificate = params.self_signed(&key).map_err(make)?;
+        let text = Zeroizing::new(format!("{}{}", key.serialize_pem(), certificate.pem()));
+        // Of two that start at once, the first one's authority is everybody's.
+        match self.write_new(CA, &text) {
+            Err(KeyError::File { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
+                Ok(())
+            }
+            written => written,
+        }
+    }
+
+    fn make_leaf(&self, ca: &str, now: Timestamp) -> Result<PublicLeaf, KeyError> {
+        let broken = |why: rcgen::Error| self.broken(CA, why.to_string());
+        let ca_key = KeyPair::from_pem(&self.private_part(CA, ca)?).map_err(broken)?;
+        let ca_certificate = self.certificate_part(CA, ca)?;
+        let issuer = Issuer::from_ca_cert_pem(&ca_certificate, ca_key).map_err(broken)?;
+        let key = new_key()?;
+        let mut params = params("Portus token signer", now, LEAF_DAYS);
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.use_authority_key_identifier_extension = true;
+        let certificate = params.signed_by(&key, &issuer).map_err(make)?;
+        let text = Zeroizing::new(format!("{}{}", key.serialize_pem(), certificate.pem()));
+        let leaf = self.parse_leaf(&text)?; // nothing is put in place that cannot sign
+        self.write(LEAF, 0o600, &text)?;
+        Ok(leaf.public)
+    }
+
+    fn write_bundle(&self, ca: &str) -> Result<(), KeyError> {
+        let wanted = self.certificate_part(CA, ca)?;
+        match std::fs::read_to_string(self.path(BUNDLE)) {
+            Ok(there) if there == wanted => Ok(()),
+            Ok(_) | Err(_) => self.write(BUNDLE, 0o644, &wanted),
+        }
+    }
+
+    fn parse_leaf(&self, text: &str) -> Result<Leaf, KeyError> {
+        let broken = |why: &str| self.broken(LEAF, why.to_owned());
+        let pem = Pem::iter_from_buffer(text.as_bytes())
+            .filter_map(Result::ok)
+            .find(|pem| pem.label.ends_with("PRIVATE KEY"))
+            .ok_or_else(|| broken("it holds no private key"))?;
+        let der = Zeroizing::new(pem.contents);
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der)
+            .map_err(|_| broken("its private key is no P-256 key"))?;
+        let certificate = self
+            .certificates(LEAF, text)?
+            .into_iter()
+            .next()
+            .ok_or_else(|| broken("it holds no certificate"))?;
+        let public = self.public(LEAF, certificate)?;
+        let point = key.public_key().as_ref();
+        if coordinates(point) != Some(public.point.clone()) {
+            return Err(broken("its certificate belongs to another key"));
+        }
+        Ok(Leaf { key, public })
+    }
+
+    fn public(&self, file: &str, certificate: Vec<u8>) -> Result<PublicLeaf, KeyError> {
+        let broken = |why: &str| self.broken(file, why.to_owned());
+        let (_, parsed) = x509_parser::parse_x509_certificate(&certificate)
+            .map_err(|_| broken("a certificate cannot be read"))?;
+        let time = |at: x509_parser::time::ASN1Time| {
+            Timestamp::from_second(at.timestamp()).map_err(|_| broken("a date cannot be read"))
+        };
+        let spki = parsed.public_key();
+        let point = coordinates(spki.subject_public_key.as_ref())
+            .ok_or_else(|| broken("a certificate's key is no P-256 key"))?;
+        let public = PublicLeaf {
+            kid: libtrust_id(spki.raw),
+            thumbprint: thumbprint(&point),
+            not_before: time(parsed.validity().not_before)?,
+            not_after: time(parsed.validity().not_after)?,
+            point,
+            certificate: Vec::new(),
+        };
+        Ok(PublicLeaf { certificate, ..public })
+    }
+
+    fn certificates(&self, file: &str, text: &str) -> Result<Vec<Vec<u8>>, KeyError> {
+        let mut found = Vec::new();
+        for pem in Pem::iter_from_buffer(text.as_bytes()) {
+            let pem = pem.map_err(|error| self.broken(file, error.to_string()))?;
+            if pem.label == "CERTIFICATE" {
+                found.push(pem.contents);
+            }
+        }
+        Ok(found)
+    }
+
+    fn certificate_part(&self, file: &str, text: &str) -> Result<String, KeyError> {
+        match self.certificates(file, text)?.first() {
+            Some(der) => Ok(certificate_pem(der)),
+            None => Err(self.broken(file, "it holds no certificate".to_owned())),
+        }
+    }
+
+    fn private_part(&self, file: &str, text: &str) -> Result<Zeroizing<String>, KeyError> {
+        let end = text
+            .find("-----BEGIN CERTIFICATE")
+            .ok_or_else(|| self.broken(file, "it holds no certificate after its key".to_owned()))?;
+        Ok(Zeroizing::new(text[..end].to_owned()))
+    }
+
+    fn broken(&self, file: &str, why: String) -> KeyError {
+        KeyError::Content { path: self.path(file), why }
+    }
+
+    fn read_private(&self, name: &str) -> Result<Zeroizing<String>, KeyError> {
+        let path = self.path(name);
+        let failed = |source| KeyError::File { path: path.clone(), source };
+        let mode = std::fs::metadata(&path).map_err(failed)?.mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(KeyError::Readable { path, mode });
+        }
+        std::fs::read_to_string(&path).map(Zeroizing::new).map_err(failed)
+    }
+
+    /// Puts a file in place, of which nobody ever sees half.
+    fn write(&self, name: &str, mode: u32, text: &str) -> Result<(), KeyError> {
+        let (beside, path) = (self.write_beside(name, mode, text)?, self.path(name));
+        std::fs::rename(&beside, &path).map_err(|source| KeyError::File { path, source })?;
+        self.sync()
+    }
+
+    /// As [`Self::write`], but never in place of another file.
+    fn write_new(&self, name: &str, text: &str) -> Result<(), KeyError> {
+        let (beside, path) = (self.write_beside(name, 0o600, text)?, self.path(name));
+        let linked = std::fs::hard_link(&beside, &path);
+        let _ = std::fs::remove_file(&beside);
+        linked.map_err(|source| KeyError::File { path, source })?;
+        self.sync()
+    }
+
+    fn write_beside(&self, name: &str, mode: u32, text: &str) -> Result<PathBuf, KeyError> {
+        let path = self.path(&format!(".{name}-{}", uuid::Uuid::new_v4().simple()));
+        let failed = |source| KeyError::File { path: path.clone(), source };
+        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&path);
+        let mut file = file.map_err(failed)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        Ok(path)
+    }
+
+    /// So that a renamed file is still there after a power cut.
+    fn sync(&self) -> Result<(), KeyError> {
+        std::fs::File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|source| KeyError::File { path: self.folder.clone(), source })
+    }
+}
+
+impl PublicLeaf {
+    /// The certificate, PEM.
+    #[must_use]
+    pub fn certificate_pem(&self) -> String {
+        certificate_pem(&self.certificate)
+    }
+}
+
+impl Leaf {
+    /// Whether it is time for another one.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let left = self.public.not_after.duration_since(now);
+        left < SignedDuration::from_hours(24 * ROTATE_DAYS)
+    }
+}
+
+fn make(error: rcgen::Error) -> KeyError {
+    KeyError::Make(error.to_string())
+}
+
+fn new_key() -> Result<KeyPair, KeyError> {
+    KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(make)
+}
+
+/// From yesterday on, so that a registry whose clock is slow believes it at once.
+fn params(name: &str, now: Timestamp, days: i64) -> CertificateParams {
+    let day = |offset: i64| {
+        let at = now
+            .checked_add(SignedDuration::from_hours(24 * offset))
+            .unwrap_or(now)
+            .to_zoned(TimeZone::UTC);
+        let (month, day) = (at.month().unsigned_abs(), at.day().unsigned_abs());
+        date_time_ymd(i32::from(at.year()), month, day)
+    };
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::CommonName, name);
+    let mut params = CertificateParams::default();
+    params.distinguished_name = subject;
+    params.not_before = day(-1);
+    params.not_after = day(days);
+    params
+}
+
+fn certificate_pem(der: &[u8]) -> String {
+    let text = base64::prelude::BASE64_STANDARD.encode(der);
+    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (line, more) = rest.split_at(rest.len().min(64));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = more;
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem
+}
+
+/// x and y of an uncompressed P-256 point, each with all its 32 bytes.
+fn coordinates(point: &[u8]) -> Option<(String, String)> {
+    let rest = point.strip_prefix(&[4])?;
+    let (x, y) = rest.split_at_checked(32)?;
+    let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    (y.len() == 32).then(|| (encode(x), encode(y)))
+}
+
+/// Distribution 2.x's name of a key: base32 of 30 bytes of SHA-256, in groups of four.
+fn libtrust_id(spki: &[u8]) -> String {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let hash = Sha256::digest(spki);
+    let mut id = String::new();
+    for five in hash[..30].chunks(5) {
+        let bits = five.iter().fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
+        for character in (0..8).rev() {
+            let index = usize::try_from((bits >> (5 * character)) & 31).unwrap_or(0);
+            if id.len() % 5 == 4 {
+                id.push(':');
+            }
+            id.push(char::from(ALPHABET[index]));
+        }
+    }
+    id
+}
+
+/// RFC 7638.
+fn thumbprint((x, y): &(String, String)) -> String {
+    let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(canonical))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-22T12:00:00Z".parse().unwrap()
+    }
+
+    fn mode(folder: &Path, name: &str) -> u32 {
+        folder.join(name).metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn keys_are_made_once_and_readable_by_their_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("keys");
+        let first = KeyStore::open(&folder, now()).unwrap();
+        let again = KeyStore::open(&folder, now()).unwrap();
+        assert_eq!(first.leaf().unwrap().public, again.leaf().unwrap().public);
+        assert_eq!(first.bundle().unwrap(), again.bundle().unwrap());
+        assert_eq!([mode(&folder, CA), mode(&folder, LEAF)], [0o600, 0o600]);
+        assert_eq!(mode(&folder, BUNDLE), 0o644);
+        assert!(!first.bundle().unwrap().contains("PRIVATE"));
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3, "nothing is left beside");
+    }
+
+    #[test]
+    fn a_private_key_that_others_may_read_stops_the_start() {
+        for (name, bits) in [(CA, 0o640), (LEAF, 0o604), (CA, 0o660), (LEAF, 0o644)] {
+            let folder = tempfile::tempdir().unwrap();
+            KeyStore::open(folder.path(), now()).unwrap();
+            let open = std::fs::Permissions::from_mode(bits);
+            std::fs::set_permissions(folder.path().join(name), open).unwrap();
+            let refused = KeyStore::open(folder.path(), now()).unwrap_err().to_string();
+            assert!(refused.contains("chmod 600"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_broken_key_file_stops_the_start_and_is_left_alone() {
+        for name in [CA, LEAF] {
+            for content in ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n"] {
+                let folder = tempfile::tempdir().unwrap();
+                KeyStore::open(folder.path(), now()).unwrap();
+                std::fs::write(folder.path().join(name), content).unwrap();
+                let refused = KeyStore::open(folder.path(), now());
+                assert!(matches!(refused, Err(KeyError::Content { .. })), "{name} {content:?}");
+                assert_eq!(std::fs::read_to_string(folder.path().join(name)).unwrap(), content);
+            }
+        }
+    }
+
+    #[test]
+    fn a_rotation_changes_the_leaf_and_nothing_that_the_registry_knows() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = KeyStore::open(folder.path(), now()).unwrap();
+        let (old, bundle, stamp) =
+            (store.leaf().unwrap().public, store.bundle().unwrap(), store.stamp().unwrap());
+        let new = store.rotate(now()).unwrap();
+        assert_ne!(new.kid, old.kid);
+        assert_ne!(store.stamp().unwrap(), stamp);
+        assert_eq!(store.bundle().unwrap(), bundle);
+        assert_eq!(store.retired().unwrap(), [old]);
+        for _ in 0..5 {
+            store.rotate(now()).unwrap();
+        }
+        assert_eq!(store.retired().unwrap().len(), RETIRED);
+    }
+
+    #[test]
+    fn a_leaf_is_due_a_month_before_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let leaf = KeyStore::open(folder.path(), now()).unwrap().leaf().unwrap();
+        let days = |n: i64| now() + SignedDuration::from_hours(24 * n);
+        assert!(!leaf.is_due(days(LEAF_DAYS - ROTATE_DAYS - 1)));
+        assert!(leaf.is_due(days(LEAF_DAYS - ROTATE_DAYS + 1)));
+    }
+
+    /// The ids that real registries found a key under.
+    #[test]
+    fn key_ids_are_those_of_distribution() {
+        let pem = include_str!("../../../tests/fixtures/registry/token/es256.crt");
+        let folder = tempfile::tempdir().unwrap();
+        let store = KeyStore { folder: folder.path().to_owned() };
+        let der = store.certificates(LEAF, pem).unwrap().remove(0);
+        let public = store.public(LEAF, der).unwrap();
+        let ids = include_str!("../../../tests/fixtures/registry/token/key-ids.json");
+        let ids: serde_json::Value = serde_json::from_str(ids).unwrap();
+        let all = ids.to_string();
+        assert!(all.contains(&public.kid), "{} in {all}", public.kid);
+        assert!(all.contains(&public.thumbprint), "{} in {all}", public.thumbprint);
+    }
+}
