@@ -1,1 +1,26 @@
-//! Real clients, a real registry, the real program.
+//! Real clients, a real registry, the real program. Each test ends with what log, search, page
+//! and feed say of what it did.
+#![allow(clippy::expect_used, clippy::panic, reason = "this is how a test's helper fails")]
+
+mod accounts;
+mod artifacts;
+mod bench;
+mod copies;
+mod docker;
+mod faults;
+mod hostile;
+mod podman;
+mod serve;
+
+use tests::program::Program;
+
+/// The site that all tests share which break nothing; each has its own people and namespaces.
+async fn site() -> &'static Program {
+    static SITE: tokio::sync::OnceCell<Program> = tokio::sync::OnceCell::const_new();
+    SITE.get_or_init(Program::start).await
+}
+
+/// Whether everything is here that a site and docker need.
+fn have_docker() -> bool {
+    tests::watched::have(&["dockerd", "docker", "docker-registry", "initdb"])
+}

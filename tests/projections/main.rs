@@ -1,1 +1,8 @@
 //! Read models, search and rebuilds over a real log.
+// A test says that it failed by a panic.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod digests;
+mod history;
+mod running;
+mod search;

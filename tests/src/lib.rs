@@ -1,1 +1,12 @@
 //! The bench that the tests stand on: a real Postgres, the whole service, actors, real clients.
+
+pub mod clients;
+pub mod docker;
+pub mod image;
+pub mod oci;
+pub mod postgres;
+pub mod program;
+pub mod registry;
+pub mod site;
+pub mod watched;
+pub mod witness;
