@@ -1,0 +1,33 @@
+# The commands people need. `make help` lists them.
+
+PROGRAM = "$${CARGO_TARGET_DIR:-target}"/release/portus
+REGISTRY = 127.0.0.1:5000
+
+.PHONY: help run demo test interop bench lint
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: ## start everything on this machine: Postgres, a registry, Portus on http://127.0.0.1:3000
+	@.ci/packages run
+	@cargo build --release --locked -p web
+	@exec $(PROGRAM) serve --embedded --registry $(REGISTRY)
+
+demo: ## the same, with people, teams and images to look at
+	@.ci/packages run
+	@cargo build --release --locked -p web
+	@exec $(PROGRAM) demo --registry $(REGISTRY)
+
+test: ## the whole suite, real registry and docker included
+	@.ci/test
+
+lint: ## formatting and lints alone
+	@cargo fmt --all -- --check
+	@cargo clippy --workspace --all-targets --locked -- -D warnings
+
+interop: ## the newer registry, crane, oras and helm (needs Go)
+	@.ci/interop
+
+bench: ## the figures of docs/benchmarks.md, on this machine (release build; some minutes)
+	@cargo build --release --locked -p web
+	@cargo bench --locked -p tests
