@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
-/// Processor time that a process has used so far, in milliseconds, in steps of 10.
+/// Processor time that a process has used so far, in milliseconds, in steps of 10. Zero for one that
+/// has ended: a short-lived child may do so while we look.
 pub(crate) fn cpu_ms(pid: Pid) -> f64 {
-    let stat = read_to_string(format!("/proc/{pid}/stat")).expect("a running process");
+    let Ok(stat) = read_to_string(format!("/proc/{pid}/stat")) else { return 0.0 };
     // The command's name, in parentheses, may hold blanks.
     let fields: Vec<&str> =
         stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
