@@ -5,25 +5,46 @@ pub mod postgres;
 
 use std::time::Duration;
 
-use domain::event::Position;
+use domain::event::{Class, Position};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// How long a reader sleeps at most: notifications may be lost, the log is not.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Waits until `reached` shows more than `after`, at most [`POLL`].
-async fn wait_beyond(reached: &watch::Sender<Position>, after: Position) {
-    let mut reached = reached.subscribe();
-    // Both a lapse of time and a closed channel are reasons to look.
-    let _ = timeout(POLL, reached.wait_for(|at| *at > after)).await;
+/// How far the log reaches, as this process heard: what followers are woken by.
+#[derive(Debug, Clone)]
+struct Reached {
+    any: watch::Sender<Position>,
+    /// The same, as of the last append that held a decision.
+    decisions: watch::Sender<Position>,
 }
 
-/// Moves `reached` forward, never back.
-fn publish(reached: &watch::Sender<Position>, position: Position) {
-    reached.send_if_modified(|at| {
-        let news = position > *at;
-        *at = position.max(*at);
-        news
-    });
+impl Reached {
+    fn new(head: Position) -> Self {
+        Self { any: watch::Sender::new(head), decisions: watch::Sender::new(head) }
+    }
+
+    /// Moves forward, never back.
+    fn publish(&self, head: Position, decisions: bool) {
+        let forward = |at: &mut Position| {
+            let news = head > *at;
+            *at = head.max(*at);
+            news
+        };
+        self.any.send_if_modified(forward);
+        if decisions {
+            self.decisions.send_if_modified(forward);
+        }
+    }
+
+    /// Waits until there is more than `after`, at most [`POLL`].
+    async fn wait_beyond(&self, after: Position, class: Option<Class>) {
+        let reached = match class {
+            Some(Class::Decision) => &self.decisions,
+            Some(Class::Fact) | None => &self.any,
+        };
+        // Both a lapse of time and a closed channel are reasons to look.
+        let _ = timeout(POLL, reached.subscribe().wait_for(|at| *at > after)).await;
+    }
 }

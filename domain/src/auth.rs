@@ -1,5 +1,7 @@
 //! What happens at the doors: token decisions, sign-ins. Facts, in streams `auth-<yyyymmddhh>`.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +14,9 @@ use crate::name::UserName;
 #[allow(missing_docs)] // the fields are the words of the variant
 pub enum AuthEvent {
     /// Token requests were answered. One fact carries a batch, so that writing them down costs
-    /// less than signing them; each is addressed as `position/index`.
-    TokensDecided { decisions: Vec<TokenDecision> },
+    /// less than signing them; each is addressed as `position/index`. Shared, because a batch that
+    /// waits for the log is handed to it again and again.
+    TokensDecided { decisions: Arc<[TokenDecision]> },
     /// Somebody came in. The envelope says who, by what and from where.
     SignedIn { user: UserName, door: Door },
     /// Somebody left.

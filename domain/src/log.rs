@@ -76,6 +76,12 @@ pub struct EncodedEvent {
 }
 
 impl EncodedAppend {
+    /// Whether a decision is among its events.
+    #[must_use]
+    pub fn decides(&self) -> bool {
+        self.events.iter().any(|event| event.event.class == Class::Decision)
+    }
+
     /// The bytes of its events.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -263,7 +269,7 @@ pub trait EventLog: Send + Sync + 'static {
     /// [`LogError`] when the log does not serve.
     async fn head(&self) -> Result<Position, LogError>;
 
-    /// Returns when the log may reach beyond `after`, at the latest after a second: a wake-up, not
-    /// a promise. May be dropped at any await point.
-    async fn wait_beyond(&self, after: Position);
+    /// Returns when the log may hold an event of a class, or of any, beyond `after`; at the latest
+    /// after a second: a wake-up, not a promise. May be dropped at any await point.
+    async fn wait_beyond(&self, after: Position, class: Option<Class>);
 }

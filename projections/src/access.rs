@@ -15,6 +15,8 @@ use domain::log::{EventLog, LogError};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::pace::Pace;
+
 /// Decisions read in one go; between two pages the snapshot is published.
 const PAGE: usize = 1_000;
 /// How long one page may take before the read is given up and tried again.
@@ -37,6 +39,7 @@ struct Shared {
     progress: watch::Sender<Progress>,
     /// When the snapshot was last known to be at the log's end.
     seen_head: Heartbeat,
+    pace: Pace,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -108,6 +111,7 @@ impl AccessGraph {
             folded: Mutex::new(Graph::default()),
             progress: watch::Sender::new(Progress::default()),
             seen_head: Heartbeat::new(),
+            pace: Pace::default(),
         }))
     }
 
@@ -146,7 +150,8 @@ impl AccessGraph {
                 Ok(step) => {
                     pause = FIRST_PAUSE;
                     if step.at_head {
-                        self.0.log.wait_beyond(step.position).await;
+                        let Shared { log, pace, .. } = &*self.0;
+                        pace.news(&**log, step.position, Some(Class::Decision)).await;
                     }
                 }
                 Err(CatchUpError::Log(error)) => {
@@ -242,6 +247,7 @@ impl AccessGraph {
     /// [`Lagging`] when time is up or the graph stands still. The fact is safe in the log and will
     /// take effect: the caller may say "accepted", but not "done".
     pub async fn reached(&self, position: Position, patience: Duration) -> Result<(), Lagging> {
+        let _waiting = self.0.pace.wait();
         let mut progress = self.0.progress.subscribe();
         let over = |at: &Progress| position <= at.position || at.halted.is_some();
         let _ = timeout(patience, progress.wait_for(over)).await;

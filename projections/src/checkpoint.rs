@@ -222,9 +222,13 @@ pub(crate) async fn set_state(
     Ok(done.rows_affected() == 1)
 }
 
-/// Reads the facts of a page.
-pub(crate) fn decode(page: &[Recorded]) -> Result<Vec<Fact>, StepError> {
+/// Reads the facts of a page that the projection reads.
+pub(crate) fn decode(
+    projection: &dyn Projection,
+    page: &[Recorded],
+) -> Result<Vec<Fact>, StepError> {
     page.iter()
+        .filter(|recorded| projection.reads(&recorded.kind))
         .map(|recorded| {
             recorded.decode().map_err(|error| {
                 StepError::Poisoned(format!("{} ({}): {error}", recorded.position, recorded.kind))

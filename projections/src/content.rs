@@ -55,6 +55,11 @@ impl Projection for Content {
         None
     }
 
+    fn reads(&self, kind: &str) -> bool {
+        // Most facts of a busy service are token decisions.
+        !kind.starts_with("auth.")
+    }
+
     async fn apply(&self, db: &mut PgConnection, facts: &[Fact]) -> Result<(), sqlx::Error> {
         // A namespace that comes or goes takes repositories over. When none of them was there
         // before this page, as is usual for a new namespace, memory holds them all; else it is done

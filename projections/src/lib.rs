@@ -10,6 +10,7 @@ mod content;
 mod directory;
 pub mod manifests;
 pub mod namespaces;
+mod pace;
 pub mod projection;
 mod read;
 pub mod rebuild;

@@ -21,6 +21,11 @@ pub trait Projection: Send + Sync + 'static {
     /// Which facts it reads; `None`: all.
     fn class(&self) -> Option<Class>;
 
+    /// Whether facts of this kind mean anything to it: what does not is not even parsed.
+    fn reads(&self, _kind: &str) -> bool {
+        true
+    }
+
     /// Takes a page of facts into account, in order, in the transaction that also moves the
     /// checkpoint, so each fact counts exactly once. Tables are named without a schema. What comes
     /// out must not depend on where pages begin and end.

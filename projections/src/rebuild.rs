@@ -297,7 +297,7 @@ async fn fill(
             break;
         }
         coming = (page.next < until).then(|| read(page.next));
-        let facts = checkpoint::decode(&page.events)?;
+        let facts = checkpoint::decode(projection, &page.events)?;
         checkpoint::apply(pool, projection, building, &facts, page.next).await?;
         building.position = page.next;
         progress(Progress { projection: projection.name(), position: page.next, head: page.head });
@@ -388,7 +388,7 @@ async fn swap(
             }
             let mut events = page.events;
             events.retain(|event| event.position <= position);
-            let facts = checkpoint::decode(&events)?;
+            let facts = checkpoint::decode(projection, &events)?;
             checkpoint::apply_in(&mut tx, projection, building, &facts, position).await?;
         }
         let (schema, old) =

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::checkpoint::{self, Generation, StepError};
+use crate::pace::Pace;
 use crate::projection::Projection;
 use crate::rebuild;
 
@@ -35,6 +36,9 @@ const ASK_PAUSE: Duration = Duration::from_millis(20);
 /// How often a fact about a projection is tried to be written, and the pause between.
 const SAY_ATTEMPTS: usize = 20;
 const SAY_PAUSE: Duration = Duration::from_millis(100);
+/// Pages of what is new are at least so far apart, while nobody waits for them: a page costs much
+/// the same whether it holds one fact or fifty.
+const PACE: Duration = Duration::from_millis(50);
 /// The key of the leader's lock.
 const LEADER_KEY: i64 = 0x706f_7274_7573_0001;
 
@@ -81,6 +85,7 @@ struct Shared {
     /// As far as this node knows: it leads, or it asked.
     progress: watch::Sender<BTreeMap<&'static str, Progress>>,
     leads: watch::Sender<bool>,
+    pace: Pace,
     /// The last error of each projection that is in trouble, until it goes on.
     trouble: Mutex<BTreeMap<&'static str, String>>,
 }
@@ -116,6 +121,7 @@ impl Runner {
             max_page: max_page.clamp(1, MAX_PAGE),
             progress: watch::Sender::default(),
             leads: watch::Sender::default(),
+            pace: Pace::default(),
             trouble: Mutex::default(),
         }))
     }
@@ -217,6 +223,7 @@ impl Runner {
         position: Position,
         until: Instant,
     ) -> Result<(), Lagging> {
+        let _waiting = self.0.pace.wait();
         let name = projection.name();
         let lagging = |halted| Lagging { projection: name, position, halted };
         let mut progress = self.0.progress.subscribe();
@@ -344,7 +351,10 @@ impl Follower {
                 }
                 Ok(Step::AtEnd(position)) => {
                     pause = Duration::from_millis(20);
-                    self.shared.log.wait_beyond(position).await;
+                    let paged = Instant::now();
+                    let Shared { log, pace, .. } = &*self.shared;
+                    pace.news(&**log, position, self.projection.class()).await;
+                    pace.rest(PACE.saturating_sub(paged.elapsed())).await;
                 }
                 Ok(Step::Halted) => sleep(LEADER_PAUSE).await,
                 Ok(Step::Outdated) => {
@@ -412,7 +422,7 @@ impl Follower {
             return Ok(Step::AtEnd(at.position));
         }
         let applied = async {
-            let facts = checkpoint::decode(&page.events)?;
+            let facts = checkpoint::decode(self.projection.as_ref(), &page.events)?;
             let db = &self.shared.pool;
             checkpoint::apply(db, self.projection.as_ref(), &at, &facts, page.next).await
         };
@@ -441,8 +451,9 @@ impl Follower {
         self.measure(&at, behind, last);
         self.shared.publish(&at, false);
         self.shared.set_trouble(name, None);
+        let step = if behind == 0 { Step::AtEnd(at.position) } else { Step::Moved };
         self.at = Some(at);
-        Ok(Step::Moved)
+        Ok(step)
     }
 
     fn measure(&self, at: &Generation, behind: u64, last: Timestamp) {

@@ -37,6 +37,7 @@ use tokio::time::{Instant, sleep, timeout};
 use self::entry::{Fields, SCHEMA_VERSION};
 use self::fold::{MAX_PENDING, Writer};
 use self::rooms::Rooms;
+use crate::pace::Pace;
 
 pub use self::entry::{Entry, Kind};
 pub use self::query::{MAX_LIMIT, MAX_OFFSET, MAX_QUESTION_BYTES, Query};
@@ -158,6 +159,7 @@ struct Shared {
     /// One fold at a time.
     writer: Arc<Mutex<Folding>>,
     progress: watch::Sender<Progress>,
+    pace: Pace,
 }
 
 struct View {
@@ -211,6 +213,7 @@ impl SearchIndex {
             view: ArcSwap::from_pointee(View { searcher, rooms }),
             writer: Arc::new(Mutex::new(folding)),
             progress: watch::Sender::new(progress),
+            pace: Pace::default(),
         })))
     }
 
@@ -267,6 +270,7 @@ impl SearchIndex {
     ///
     /// [`Lagging`] when time is up.
     pub async fn reached(&self, position: Position, patience: Duration) -> Result<(), Lagging> {
+        let _waiting = self.0.pace.wait();
         let mut progress = self.0.progress.subscribe();
         let there = progress.wait_for(|progress| position <= progress.position);
         match timeout(patience, there).await {
@@ -332,9 +336,9 @@ impl SearchIndex {
             match self.step(log).await {
                 Ok(true) => {
                     pause = FIRST_PAUSE;
-                    log.wait_beyond(self.position()).await;
+                    log.wait_beyond(self.position(), None).await;
                     let last = self.0.writer.lock().await.committed_at;
-                    sleep(COMMIT_PAUSE.saturating_sub(last.elapsed())).await;
+                    self.0.pace.rest(COMMIT_PAUSE.saturating_sub(last.elapsed())).await;
                 }
                 Ok(false) => pause = FIRST_PAUSE,
                 Err(SearchError::Halted(halted)) => {

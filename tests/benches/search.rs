@@ -114,7 +114,7 @@ impl EventLog for Made {
         Ok(Position(NAMESPACES + REPOSITORIES))
     }
 
-    async fn wait_beyond(&self, _: Position) {
+    async fn wait_beyond(&self, _: Position, _: Option<Class>) {
         std::future::pending().await
     }
 }

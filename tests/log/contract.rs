@@ -75,6 +75,7 @@ contract! {
     what_is_appended_comes_back_byte_for_byte
     whoever_waits_is_woken_by_an_append
     whoever_waits_in_vain_looks_again_after_a_second
+    whoever_waits_for_decisions_sleeps_through_facts
     who_is_behind_does_not_wait
     an_event_of_the_most_bytes_goes_in_and_one_byte_more_does_not
     the_most_events_go_in_and_one_more_does_not
@@ -414,7 +415,7 @@ async fn whoever_waits_is_woken_by_an_append(log: Log) {
         let head = log.head().await.unwrap();
         let waiting = tokio::spawn({
             let log = log.clone();
-            async move { log.wait_beyond(head).await }
+            async move { log.wait_beyond(head, None).await }
         });
         tokio::task::yield_now().await;
         put(&*log, one("s")).await;
@@ -426,15 +427,39 @@ async fn whoever_waits_is_woken_by_an_append(log: Log) {
 
 async fn whoever_waits_in_vain_looks_again_after_a_second(log: Log) {
     let started = Instant::now();
-    log.wait_beyond(Position(5)).await;
+    log.wait_beyond(Position(5), None).await;
     assert!(started.elapsed() >= Duration::from_millis(900));
+}
+
+async fn whoever_waits_for_decisions_sleeps_through_facts(log: Log) {
+    const ROUNDS: u32 = 3;
+    let asleep = async |command: Append| {
+        let head = log.head().await.unwrap();
+        let began = Instant::now();
+        let waiting = tokio::spawn({
+            let log = log.clone();
+            async move { log.wait_beyond(head, Some(Class::Decision)).await }
+        });
+        tokio::task::yield_now().await;
+        put(&*log, command).await;
+        waiting.await.unwrap();
+        began.elapsed()
+    };
+    for _ in 0..ROUNDS {
+        assert!(asleep(one("s")).await >= Duration::from_millis(900));
+    }
+    let mut woken = Duration::ZERO;
+    for _ in 0..ROUNDS {
+        woken += asleep(append("s", vec![fact("x"), decision("y")])).await;
+    }
+    assert!(woken < Duration::from_secs(u64::from(ROUNDS)) * 3 / 4, "{woken:?}");
 }
 
 async fn who_is_behind_does_not_wait(log: Log) {
     let started = Instant::now();
     put(&*log, one("s")).await;
     for _ in 0..100 {
-        log.wait_beyond(Position(0)).await;
+        log.wait_beyond(Position(0), None).await;
     }
     assert!(started.elapsed() < Duration::from_secs(50));
 }

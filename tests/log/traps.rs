@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use commands::log::postgres::{PostgresLog, PostgresLogOptions};
 use domain::event::{Class, EventId, Position, Version};
-use domain::log::{EventLog, LogError, Outcome};
+use domain::log::{Append, EventLog, LogError, Outcome};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
 use tests::postgres::TestDatabase;
@@ -97,7 +97,7 @@ impl Follower {
                         if last {
                             return seen;
                         }
-                        log.wait_beyond(after).await;
+                        log.wait_beyond(after, None).await;
                     }
                 }
             }
@@ -351,6 +351,16 @@ async fn appends_that_wait_together_are_one_transaction_and_one_notification() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_waits_in_one_process_is_woken_by_another() {
+    woken_by_another(None, || one("s")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_decisions_in_one_process_is_woken_by_another() {
+    let command = || append("s", vec![fact("x"), decision("y")]);
+    woken_by_another(Some(Class::Decision), command).await;
+}
+
+async fn woken_by_another(class: Option<Class>, command: impl Fn() -> Append) {
     let db = TestDatabase::new().await;
     let (here, there) = (open(db.service.clone()).await, open_elsewhere(&db).await);
     // The listener may still be on its way: the first rounds may be polls.
@@ -361,11 +371,11 @@ async fn whoever_waits_in_one_process_is_woken_by_another() {
             let here = here.clone();
             async move {
                 let asleep = Instant::now();
-                here.wait_beyond(head).await;
+                here.wait_beyond(head, class).await;
                 asleep.elapsed()
             }
         });
-        put(&*there, one("s")).await;
+        put(&*there, command()).await;
         if waiting.await.unwrap() < Duration::from_millis(900) {
             woken += 1;
         }

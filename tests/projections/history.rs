@@ -293,7 +293,7 @@ impl World {
         };
         let (one, other, at) = (self.user(), self.user(), self.at);
         AuthEvent::TokensDecided {
-            decisions: vec![decision(None, one, at), decision(Some("default"), other, at)],
+            decisions: [decision(None, one, at), decision(Some("default"), other, at)].into(),
         }
     }
 

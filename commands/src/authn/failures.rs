@@ -60,9 +60,9 @@ struct Packer(Desk);
 impl Pack for Packer {
     type Item = Failure;
 
-    async fn pack(&self, items: &[Failure]) -> Result<Vec<Append>, VaultError> {
+    async fn pack(&self, items: &mut Vec<Failure>) -> Result<Vec<Append>, VaultError> {
         let mut events = Vec::with_capacity(items.len());
-        for failure in items {
+        for failure in items.iter() {
             let id = self.0.new_id();
             // Nobody has proven who they are: the address belongs to nobody's record but the day's.
             let actor = Actor::Anonymous;
@@ -80,6 +80,7 @@ impl Pack for Packer {
             let event = failure.event.clone().into();
             events.push(NewEvent { id, occurred_at: failure.at, meta, event });
         }
+        items.clear();
         let stream = StreamName::auth(self.0.clock.now());
         let append = |events: &[NewEvent]| Append {
             stream: stream.clone(),

@@ -14,6 +14,9 @@ use crate::vault::VaultError;
 
 /// The most things written down in one go.
 pub const BATCH: usize = 1_024;
+/// How long things gather for one append: under load, writing down a hundred decisions costs
+/// little more than writing down one.
+const GATHERING: Duration = Duration::from_millis(20);
 /// The pauses between attempts while the log or the vault does not serve.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -25,12 +28,12 @@ pub trait Pack: Send + Sync + 'static {
     /// What is gathered.
     type Item: Send + Sync + 'static;
 
-    /// The appends that hold all of `items`.
+    /// The appends that hold all of `items`, which are taken out.
     ///
     /// # Errors
     ///
-    /// [`VaultError`] when something cannot be sealed now; it is tried again.
-    async fn pack(&self, items: &[Self::Item]) -> Result<Vec<Append>, VaultError>;
+    /// [`VaultError`] when something cannot be sealed now. All `items` are left, and tried again.
+    async fn pack(&self, items: &mut Vec<Self::Item>) -> Result<Vec<Append>, VaultError>;
 }
 
 /// Nothing more fits.
@@ -149,12 +152,32 @@ async fn work<P: Pack>(
         if taken == 0 {
             return;
         }
-        in_hand(taken);
-        waiting(gauge, receiver.len() + taken);
-        deliver(log, pack, &batch).await;
-        batch.clear();
+        gather(&mut receiver, &mut closes, &mut batch).await;
+        in_hand(batch.len());
+        waiting(gauge, receiver.len() + batch.len());
+        deliver(log, pack, &mut batch).await;
         in_hand(0);
         waiting(gauge, receiver.len());
+    }
+}
+
+/// Waits for company, unless the batch is full or everybody waits for the end.
+async fn gather<T>(
+    receiver: &mut mpsc::Receiver<T>,
+    closes: &mut watch::Receiver<bool>,
+    batch: &mut Vec<T>,
+) {
+    if batch.len() < BATCH {
+        tokio::select! {
+            biased;
+            _ = closes.wait_for(|closes| *closes) => {}
+            () = sleep(GATHERING) => {}
+        }
+    }
+    while batch.len() < BATCH
+        && let Ok(next) = receiver.try_recv()
+    {
+        batch.push(next);
     }
 }
 
@@ -163,8 +186,8 @@ fn waiting(gauge: &'static str, things: usize) {
     metrics::gauge!(gauge).set(things as f64);
 }
 
-async fn deliver<P: Pack>(log: &dyn EventLog, pack: &P, batch: &[P::Item]) {
-    let mut pause = FIRST_PAUSE;
+async fn deliver<P: Pack>(log: &dyn EventLog, pack: &P, batch: &mut Vec<P::Item>) {
+    let (mut pause, things) = (FIRST_PAUSE, batch.len());
     let appends = loop {
         match pack.pack(batch).await {
             Ok(appends) => break appends,
@@ -181,12 +204,12 @@ async fn deliver<P: Pack>(log: &dyn EventLog, pack: &P, batch: &[P::Item]) {
         match log.append(appends.clone()).await {
             Ok(_) => return,
             Err(LogError::Invalid(error)) => {
-                tracing::error!(%error, things = batch.len(), "facts that the log cannot take");
-                metrics::counter!("portus_facts_lost_total").increment(batch.len() as u64);
+                tracing::error!(%error, things, "facts that the log cannot take");
+                metrics::counter!("portus_facts_lost_total").increment(things as u64);
                 return;
             }
             Err(error @ (LogError::Unavailable(_) | LogError::Busy)) => {
-                tracing::warn!(%error, things = batch.len(), "facts wait for the log");
+                tracing::warn!(%error, things, "facts wait for the log");
             }
         }
         sleep(pause).await;

@@ -4,22 +4,21 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::Reached;
+use crate::desk::Clock;
 use async_trait::async_trait;
 use domain::event::{Class, EventId, Position, Recorded, StreamName, Version};
 use domain::log::{
     Append, EncodedAppend, EventLog, Expected, History, LogError, MAX_PAGE, Outcome, Page, encode,
 };
 use jiff::Timestamp;
-use tokio::sync::watch;
-
-use crate::desk::Clock;
 
 /// See the module.
 #[derive(Debug)]
 pub struct MemoryLog {
     clock: Clock,
     kept: Mutex<Kept>,
-    reached: watch::Sender<Position>,
+    reached: Reached,
 }
 
 #[derive(Debug, Default)]
@@ -35,8 +34,7 @@ impl MemoryLog {
     /// An empty log that records times of `clock`.
     #[must_use]
     pub fn new(clock: Clock) -> Arc<Self> {
-        let reached = watch::Sender::new(Position(0));
-        Arc::new(Self { clock, kept: Mutex::default(), reached })
+        Arc::new(Self { clock, kept: Mutex::default(), reached: Reached::new(Position(0)) })
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -49,13 +47,14 @@ impl MemoryLog {
 impl EventLog for MemoryLog {
     async fn append(&self, commands: Vec<Append>) -> Result<Vec<Outcome>, LogError> {
         let commands = encode(commands)?;
+        let decisions = commands.iter().any(EncodedAppend::decides);
         let now = self.clock.now();
         let (outcomes, head) = {
             let mut kept = self.kept();
             let outcomes = commands.into_iter().map(|command| kept.append(command, now)).collect();
             (outcomes, kept.head())
         };
-        super::publish(&self.reached, head);
+        self.reached.publish(head, decisions);
         Ok(outcomes)
     }
 
@@ -99,8 +98,8 @@ impl EventLog for MemoryLog {
         Ok(self.kept().head())
     }
 
-    async fn wait_beyond(&self, after: Position) {
-        super::wait_beyond(&self.reached, after).await;
+    async fn wait_beyond(&self, after: Position, class: Option<Class>) {
+        self.reached.wait_beyond(after, class).await;
     }
 }
 

@@ -18,11 +18,12 @@ use domain::log::{Append, EventLog, History, LogError, MAX_PAGE, Outcome, Page, 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{FromRow, PgPool, Postgres};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::Reached;
 use batch::Waiting;
 use sequencer::Sequencer;
 
@@ -79,7 +80,7 @@ pub struct PostgresLog {
     queued_bytes: Arc<AtomicUsize>,
     queue_bytes: usize,
     window: u64,
-    reached: watch::Sender<Position>,
+    reached: Reached,
     listener: JoinHandle<()>,
 }
 
@@ -99,7 +100,7 @@ impl PostgresLog {
             .fetch_one(&pool)
             .await
             .map_err(unavailable)?;
-        let reached = watch::Sender::new(position(head));
+        let reached = Reached::new(position(head));
         let (queue, waiting) = mpsc::channel(options.queue);
         let queued_bytes = Arc::new(AtomicUsize::new(0));
         let connect = pool.connect_options().as_ref().clone();
@@ -244,8 +245,8 @@ impl EventLog for PostgresLog {
         Ok(position(head.map_err(unavailable)?))
     }
 
-    async fn wait_beyond(&self, after: Position) {
-        super::wait_beyond(&self.reached, after).await;
+    async fn wait_beyond(&self, after: Position, class: Option<Class>) {
+        self.reached.wait_beyond(after, class).await;
     }
 }
 
@@ -327,7 +328,7 @@ impl TryFrom<Row> for Recorded {
 }
 
 /// Hears of what other processes append. Only a wake-up: what is missed here is found by looking.
-async fn listen(options: PgConnectOptions, reached: watch::Sender<Position>) {
+async fn listen(options: PgConnectOptions, reached: Reached) {
     const PAUSE: Duration = Duration::from_secs(1);
     let options = options.application_name("portus listener");
     loop {
@@ -336,8 +337,13 @@ async fn listen(options: PgConnectOptions, reached: watch::Sender<Position>) {
             && listener.listen("log").await.is_ok()
         {
             while let Ok(notification) = listener.recv().await {
-                if let Ok(head) = notification.payload().parse() {
-                    super::publish(&reached, Position(head));
+                // The head, and a word when decisions are among what is new.
+                let (head, decisions) = match notification.payload().split_once(' ') {
+                    Some((head, _)) => (head, true),
+                    None => (notification.payload(), false),
+                };
+                if let Ok(head) = head.parse() {
+                    reached.publish(Position(head), decisions);
                 }
             }
         }

@@ -148,7 +148,7 @@ impl Keeper {
     pub async fn run(mut self) {
         loop {
             match self.catch_up().await {
-                Ok(()) => self.desk.log.wait_beyond(self.read).await,
+                Ok(()) => self.desk.log.wait_beyond(self.read, Some(Class::Decision)).await,
                 Err(err) => {
                     tracing::warn!(error = %err, "personal namespaces wait for the log");
                     tokio::time::sleep(REST).await;

@@ -234,8 +234,8 @@ catalogue! {
     }
     Auth(AuthEvent) {
         TokensDecided in "auth-<yyyymmddhh>", "Token requests were answered; a batch, each addressed as position/index.": [
-            AuthEvent::TokensDecided { decisions: vec![decision()] },
-            AuthEvent::TokensDecided { decisions: vec![bare_decision()] },
+            AuthEvent::TokensDecided { decisions: [decision()].into() },
+            AuthEvent::TokensDecided { decisions: [bare_decision()].into() },
         ];
         SignedIn in "auth-<yyyymmddhh>", "Somebody came in.": [
             AuthEvent::SignedIn { user: name("alice"), door: Door::Web },

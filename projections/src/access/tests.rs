@@ -90,7 +90,7 @@ impl EventLog for List {
         Ok(Position(self.events.lock().unwrap().len() as u64))
     }
 
-    async fn wait_beyond(&self, after: Position) {
+    async fn wait_beyond(&self, after: Position, _: Option<Class>) {
         let woken = self.woken.notified();
         if self.events.lock().unwrap().len() as u64 > after.0 {
             return;

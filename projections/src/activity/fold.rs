@@ -237,7 +237,7 @@ fn content_place(event: &ContentEvent) -> Place<'_> {
 fn show(namespaces: &Working<NamespaceRow>, fact: &Fact, entries: &mut Vec<Entry>) {
     let outcome = match &fact.event {
         Event::Auth(AuthEvent::TokensDecided { decisions }) => {
-            for (index, decision) in (0_i32..).zip(decisions) {
+            for (index, decision) in (0_i32..).zip(decisions.iter()) {
                 if !decision.is_full() {
                     entries.push(refusal(fact, index, decision));
                 }

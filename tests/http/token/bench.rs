@@ -302,7 +302,7 @@ impl Bench {
 
     pub(crate) async fn decisions(&self) -> Vec<TokenDecision> {
         let of = |fact: Fact| match fact.event {
-            Event::Auth(AuthEvent::TokensDecided { decisions }) => decisions,
+            Event::Auth(AuthEvent::TokensDecided { decisions }) => decisions.to_vec(),
             _ => Vec::new(),
         };
         self.facts().await.into_iter().flat_map(of).collect()

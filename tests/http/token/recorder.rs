@@ -107,8 +107,8 @@ impl EventLog for Switched {
     async fn head(&self) -> Result<Position, LogError> {
         self.log.head().await
     }
-    async fn wait_beyond(&self, after: Position) {
-        self.log.wait_beyond(after).await;
+    async fn wait_beyond(&self, after: Position, class: Option<Class>) {
+        self.log.wait_beyond(after, class).await;
     }
 }
 

@@ -39,8 +39,18 @@ pub struct Recorder {
 }
 
 enum Entry {
-    Decision { decision: Box<TokenDecision>, origin: Origin },
-    Refresh { at: Timestamp, actor: Actor, user: UserName, service: String, origin: Origin },
+    /// Sealed already when there is no `origin`.
+    Decision {
+        decision: Box<TokenDecision>,
+        origin: Option<Origin>,
+    },
+    Refresh {
+        at: Timestamp,
+        actor: Actor,
+        user: UserName,
+        service: String,
+        origin: Origin,
+    },
 }
 
 /// A place for one decision.
@@ -60,7 +70,7 @@ impl Slot {
         if let Some(place) = self.place
             && wanted
         {
-            place.fill(Entry::Decision { decision: Box::new(decision), origin });
+            place.fill(Entry::Decision { decision: Box::new(decision), origin: Some(origin) });
         }
     }
 }
@@ -124,31 +134,23 @@ struct Packer(Desk);
 impl Pack for Packer {
     type Item = Entry;
 
-    async fn pack(&self, items: &[Entry]) -> Result<Vec<Append>, VaultError> {
-        let now = self.0.clock.now();
+    async fn pack(&self, items: &mut Vec<Entry>) -> Result<Vec<Append>, VaultError> {
         let mut events = Vec::new();
-        let mut batch = Batch::default();
-        for item in items {
+        for item in items.iter_mut() {
             match item {
-                Entry::Decision { decision, origin } => {
-                    let mut decision = TokenDecision::clone(decision);
-                    decision.sealed = self
-                        .0
-                        .vault
-                        .seal_origin(
-                            &decision.subject,
-                            decision.at,
-                            decision.jti.as_bytes(),
-                            origin,
-                        )
-                        .await?;
-                    if let Some(full) = batch.push(decision) {
-                        events.push(self.event(full, now));
-                    }
-                }
+                Entry::Decision { decision, origin } => self.seal(decision, origin).await?,
                 Entry::Refresh { at, actor, user, service, origin } => {
                     events.push(self.refresh(*at, actor, user, service, origin).await?);
                 }
+            }
+        }
+        let now = self.0.clock.now();
+        let mut batch = Batch::default();
+        for item in items.drain(..) {
+            if let Entry::Decision { decision, .. } = item
+                && let Some(full) = batch.push(*decision)
+            {
+                events.push(self.event(full, now));
             }
         }
         if !batch.decisions.is_empty() {
@@ -165,6 +167,21 @@ impl Pack for Packer {
 }
 
 impl Packer {
+    /// Seals where the asker came from, if that was not done in an attempt before.
+    async fn seal(
+        &self,
+        decision: &mut TokenDecision,
+        origin: &mut Option<Origin>,
+    ) -> Result<(), VaultError> {
+        if let Some(open) = origin {
+            let (subject, at) = (&decision.subject, decision.at);
+            let jti = decision.jti.as_bytes();
+            decision.sealed = self.0.vault.seal_origin(subject, at, jti, open).await?;
+            *origin = None;
+        }
+        Ok(())
+    }
+
     fn event(&self, decisions: Vec<TokenDecision>, now: Timestamp) -> NewEvent {
         let occurred_at = decisions.last().map_or(now, |decision| decision.at);
         let actor = Actor::System { part: "token endpoint".to_owned() };
@@ -172,7 +189,7 @@ impl Packer {
             id: self.0.new_id(),
             occurred_at,
             meta: Meta { door: Some(Door::Token), ..Meta::by(actor) },
-            event: AuthEvent::TokensDecided { decisions }.into(),
+            event: AuthEvent::TokensDecided { decisions: decisions.into() }.into(),
         }
     }
 

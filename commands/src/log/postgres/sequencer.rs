@@ -7,16 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use domain::event::Position;
 use domain::log::{LogError, MAX_COMMANDS, Outcome};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::batch::{self, Waiting};
 use super::{PostgresLogOptions, position};
-use crate::log::publish;
+use crate::log::Reached;
 
 /// The first pause before a batch is tried again; doubled each time.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -26,7 +25,7 @@ pub(super) struct Sequencer {
     options: PostgresLogOptions,
     waiting: mpsc::Receiver<Waiting>,
     queued_bytes: Arc<AtomicUsize>,
-    reached: watch::Sender<Position>,
+    reached: Reached,
     connection: Option<PgConnection>,
     /// The last batch could not be written: until one is, nobody is kept waiting for tries.
     down: bool,
@@ -48,7 +47,7 @@ impl Sequencer {
         options: PostgresLogOptions,
         waiting: mpsc::Receiver<Waiting>,
         queued_bytes: Arc<AtomicUsize>,
-        reached: watch::Sender<Position>,
+        reached: Reached,
     ) -> Self {
         // The server gives up before we do: what it has given up is certainly not written.
         let milliseconds = |duration: Duration| duration.as_millis().to_string();
@@ -162,7 +161,8 @@ impl Sequencer {
             // Only makes the answer more exact.
             let _ = batch::recognise(&mut connection, batch, &mut outcomes).await;
         }
-        publish(&self.reached, position(answer.head));
+        let decisions = batch.iter().any(|waiting| waiting.command.decides());
+        self.reached.publish(position(answer.head), decisions);
         metrics::gauge!("portus_log_position").set(answer.head as f64);
         if answer.tight {
             make_room(&mut connection).await;

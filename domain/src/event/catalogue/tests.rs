@@ -296,7 +296,7 @@ fn arbitrary() -> impl Strategy<Value = Event> {
         }
         .into()),
         proptest::collection::vec(decision, 0..3)
-            .prop_map(|decisions| AuthEvent::TokensDecided { decisions }.into()),
+            .prop_map(|decisions| AuthEvent::TokensDecided { decisions: decisions.into() }.into()),
         text().prop_map(|hash| AuthEvent::LockedOut {
             claimed: Claimed::Unknown { hash },
             until: moment()
