@@ -16,7 +16,10 @@ pub enum AuthEvent {
     /// Token requests were answered. One fact carries a batch, so that writing them down costs
     /// less than signing them; each is addressed as `position/index`. Shared, because a batch that
     /// waits for the log is handed to it again and again.
-    TokensDecided { decisions: Arc<[TokenDecision]> },
+    TokensDecided {
+        #[serde(with = "shared")]
+        decisions: Arc<[TokenDecision]>,
+    },
     /// Somebody came in. The envelope says who, by what and from where.
     SignedIn { user: UserName, door: Door },
     /// Somebody left.
@@ -113,4 +116,26 @@ pub struct ScopeDecision {
     /// The rule that refused the rest; `None` when everything was granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
+}
+
+/// A shared list is written as any list.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::TokenDecision;
+
+    pub(super) fn serialize<S: Serializer>(
+        list: &Arc<[TokenDecision]>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        list.as_ref().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<[TokenDecision]>, D::Error> {
+        Vec::deserialize(deserializer).map(Arc::from)
+    }
 }
