@@ -12,11 +12,12 @@ mod parse;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use domain::digest::Digest as ContentDigest;
 use domain::event::{
     Actor, Credential, Door, Event, EventId, Meta, NewEvent, RegistrySource, StreamName,
 };
 use domain::log::{Append, Expected, LogError, Outcome};
-use domain::name::{RegistryName, UserName};
+use domain::name::{RegistryName, RepositoryName, UserName};
 use domain::registry::ContentEvent;
 use domain::user::Account;
 use jiff::Timestamp;
@@ -25,9 +26,10 @@ use sha2::{Digest as _, Sha256};
 
 use self::excerpt::excerpt;
 use self::parse::{Notification, Rejected};
-pub(crate) use self::parse::{descriptor, platform};
+pub(crate) use self::parse::{platform, references};
 use crate::bounded::Bounded;
 use crate::desk::{Desk, Origin};
+use crate::registry::{is_image_config, is_manifest};
 use crate::vault::VaultError;
 
 /// The most events of one envelope that are looked at. Registries send one; what lies beyond is
@@ -65,6 +67,8 @@ pub enum Fate {
     Duplicate,
     /// It is kept as something that we cannot make sense of.
     Rejected,
+    /// We looked ourselves, which is nobody's deed and no fact.
+    Own,
 }
 
 impl Fate {
@@ -75,6 +79,7 @@ impl Fate {
             Self::New => "new",
             Self::Duplicate => "duplicate",
             Self::Rejected => "invalid",
+            Self::Own => "own",
         }
     }
 }
@@ -89,6 +94,9 @@ pub struct Receipt {
     pub new_instance: bool,
     /// The registry's clock at the oldest event.
     pub oldest: Option<Timestamp>,
+    /// Images and indexes pushed just now, of which the registry does not tell for which platform
+    /// they are: Distribution 2.8 never does.
+    pub bare: Vec<(RepositoryName, ContentDigest)>,
 }
 
 /// Makes facts of notifications. Clones share it.
@@ -160,7 +168,7 @@ impl Shared {
         let mut receipt = Receipt::default();
         let beyond = events.len().saturating_sub(MAX_EVENTS);
         let mut commands = Vec::new();
-        let mut actions = Vec::new();
+        let (mut actions, mut own, mut bare) = (Vec::new(), Vec::new(), Vec::new());
         let mut instances = BTreeSet::new();
         for value in events.iter().take(MAX_EVENTS) {
             let now = self.desk.clock.now();
@@ -170,6 +178,11 @@ impl Shared {
                     if let Some(instance) = notification.source.instance.clone() {
                         instances.insert(instance);
                     }
+                    if is_own_look(&notification) {
+                        own.push((notification.action, Fate::Own));
+                        continue;
+                    }
+                    bare.push(bare_image(&notification.event));
                     actions.push((notification.action, Fate::New));
                     commands.push(self.notification(registry, notification, now, request).await?);
                 }
@@ -182,6 +195,7 @@ impl Shared {
                         }
                     };
                     let event = self.rejected(registry, &reason, text, request);
+                    bare.push(None);
                     actions.push((action, Fate::Rejected));
                     commands.push(self.command(registry, event, key, true));
                 }
@@ -213,7 +227,11 @@ impl Shared {
             let fate = if appended(outcome) { fate } else { Fate::Duplicate };
             receipt.events.push((action, fate));
         }
+        let told = receipt.events.iter().zip(bare);
+        receipt.bare =
+            told.filter(|((_, fate), _)| *fate == Fate::New).filter_map(|(_, b)| b).collect();
         receipt.new_instance = outcomes.iter().skip(receipt.events.len()).any(appended);
+        receipt.events.extend(own);
         let mut heard = self.instances.lock().unwrap_or_else(PoisonError::into_inner);
         for instance in unheard {
             heard.insert((registry.clone(), instance), ());
@@ -336,6 +354,29 @@ impl Shared {
             Err(LogError::Unavailable("the log answered for other commands".to_owned()).into())
         }
     }
+}
+
+/// A comparison reads every manifest, every quarter of an hour: recorded, that would be most of the
+/// log. What our own jobs change is recorded like anybody's.
+fn is_own_look(notification: &Notification) -> bool {
+    let look = matches!(
+        notification.event,
+        ContentEvent::ManifestPulled { .. } | ContentEvent::BlobPulled { .. }
+    );
+    look && notification.actor.as_deref() == Some(crate::registry::SUBJECT)
+}
+
+/// The image or index that a push tells of, if it does not tell for which platform.
+fn bare_image(event: &ContentEvent) -> Option<(RepositoryName, ContentDigest)> {
+    let ContentEvent::ManifestPushed { repository, digest, media_type, references, .. } = event
+    else {
+        return None;
+    };
+    let first = references.first().map(|first| first.media_type.as_deref());
+    let image = first.is_none_or(|kind| is_image_config(kind) || is_manifest(kind));
+    let told = references.iter().any(|reference| reference.platform.is_some());
+    (is_manifest(media_type.as_deref()) && image && !told)
+        .then(|| (repository.clone(), digest.clone()))
 }
 
 fn appended(outcome: &Outcome) -> bool {

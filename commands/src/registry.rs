@@ -1,35 +1,61 @@
 //! A client of the Distribution API, as far as our jobs need one.
 //!
 //! Its tokens are signed by us directly: no loop through our own endpoint, and pulls in our own
-//! name, which no count takes in.
+//! name, which no count takes in. What a registry answers is not trusted: every answer has a time
+//! and a size, every list an end, and a manifest is what its digest says.
+
+mod list;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::digest::{Descriptor, Digest};
 use domain::name::{RepositoryName, TagName};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, LINK};
+use domain::registry::Omitted;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha512};
+
+pub use self::list::{MAX_PAGES, MAX_TAGS, Page};
 
 /// The `sub` of our own tokens.
 pub const SUBJECT: &str = "portus:reconcile";
-/// How long one answer may take.
+/// How long one answer may take, its body included.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest answer that is read, in bytes.
-const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+pub const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 /// The longest image configuration that is read, in bytes.
-const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
-/// The most pages of one list.
-const MAX_PAGES: usize = 100_000;
-const PAGE: usize = 1_000;
+pub const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
+/// The longest media type kept, in bytes.
+const MAX_MEDIA_TYPE_BYTES: usize = 255;
+/// A clock is behind ours when it is so by more than this, since `Date` has whole seconds.
+pub(crate) const CLOCK_GRAIN: SignedDuration = SignedDuration::from_secs(2);
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.docker.distribution.manifest.v2+json, */*;q=0.5";
+/// Signed inside: their digest is that of what was signed, not of what is sent.
+const SIGNED_MANIFESTS: [&str; 2] = [
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+];
 const CONFIGS: [&str; 2] =
     ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
+/// With which codes a registry says that something is not there.
+const NOT_THERE: [&str; 2] = ["MANIFEST_UNKNOWN", "NAME_UNKNOWN"];
+
+/// Whether a reference of a manifest of this kind is an image's configuration.
+#[must_use]
+pub fn is_image_config(media_type: Option<&str>) -> bool {
+    media_type.is_some_and(|kind| CONFIGS.contains(&kind))
+}
+
+/// Whether something of this media type is a manifest, as the children of an index are.
+pub(crate) fn is_manifest(media_type: Option<&str>) -> bool {
+    media_type.is_some_and(|kind| MANIFESTS.split(", ").any(|known| known == kind))
+}
 
 /// What a token must allow.
 #[derive(Debug, Clone, Copy)]
@@ -54,17 +80,21 @@ impl From<reqwest::Error> for RegistryClientError {
     }
 }
 
+fn unusable(text: impl Into<String>) -> RegistryClientError {
+    RegistryClientError(text.into())
+}
+
 /// A manifest as the registry has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
-    /// Its digest.
-    pub digest: Digest,
     /// Its media type.
     pub media_type: Option<String>,
     /// Its size in bytes.
     pub size: u64,
     /// Configuration and layers, or children; the configuration of an image with its platform.
     pub references: Vec<Descriptor>,
+    /// References beyond those, when there are more than one fact holds.
+    pub omitted: Option<Omitted>,
 }
 
 /// See the module. Clones share connections.
@@ -82,7 +112,7 @@ impl RegistryClient {
     ///
     /// [`RegistryClientError`] when `url` is none, or no TLS can be set up.
     pub fn new(url: &str, tokens: Tokens) -> Result<Self, RegistryClientError> {
-        let base = Url::parse(url).map_err(|error| RegistryClientError(error.to_string()))?;
+        let base = Url::parse(url).map_err(|error| unusable(error.to_string()))?;
         let http = Client::builder()
             .timeout(PATIENCE)
             // A token of ours goes to this registry and nowhere else.
@@ -91,32 +121,24 @@ impl RegistryClient {
         Ok(Self { http, base, tokens })
     }
 
-    /// All repositories. Names that no registry could have are left out.
+    /// How far the registry's clock is behind ours, asked at `now`; zero within the grain of what
+    /// it tells, and when it is ahead.
     ///
     /// # Errors
     ///
-    /// [`RegistryClientError`] when any page is missing.
-    pub async fn catalog(&self) -> Result<Vec<RepositoryName>, RegistryClientError> {
-        let names = self.list(Want::Catalog, "v2/_catalog", "repositories").await?;
-        let names = names.ok_or_else(|| RegistryClientError("no catalog".to_owned()))?;
-        Ok(names.iter().filter_map(|name| RepositoryName::parse(name).ok()).collect())
-    }
-
-    /// The tags of a repository; none of one that the registry does not know.
-    ///
-    /// # Errors
-    ///
-    /// [`RegistryClientError`] when any page is missing.
-    pub async fn tags(
+    /// [`RegistryClientError`] when it does not answer.
+    pub async fn clock_behind(
         &self,
-        repository: &RepositoryName,
-    ) -> Result<Vec<TagName>, RegistryClientError> {
-        let path = format!("v2/{repository}/tags/list");
-        let tags = self.list(Want::Pull(repository), &path, "tags").await?.unwrap_or_default();
-        Ok(tags.iter().filter_map(|tag| TagName::parse(tag).ok()).collect())
+        now: Timestamp,
+    ) -> Result<SignedDuration, RegistryClientError> {
+        let answer = self.ask(Method::GET, self.at("v2/")?, Want::Catalog).await?;
+        let told = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+        let told = told.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+        let behind = told.map(|date| date.timestamp().duration_until(now)).unwrap_or_default();
+        Ok(if behind > CLOCK_GRAIN { behind } else { SignedDuration::ZERO })
     }
 
-    /// Where a tag points; `None`: the registry says that there is no such tag.
+    /// Where a tag points; `None`: the registry lists it, but has no manifest for it.
     ///
     /// # Errors
     ///
@@ -126,52 +148,86 @@ impl RegistryClient {
         repository: &RepositoryName,
         tag: &TagName,
     ) -> Result<Option<Digest>, RegistryClientError> {
-        let path = format!("v2/{repository}/manifests/{tag}");
-        let url = self.at(&path)?;
+        let url = self.at(&format!("v2/{repository}/manifests/{tag}"))?;
         let answer = self.ask(Method::HEAD, url, Want::Pull(repository)).await?;
         match answer.status() {
             StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::OK => match header_digest(&answer) {
-                Some(digest) => Ok(Some(digest)),
-                None => Ok(self.manifest(repository, tag).await?.map(|manifest| manifest.digest)),
-            },
-            status => Err(RegistryClientError(format!("{status} for a manifest"))),
+            StatusCode::OK => {
+                let digest = header_digest(&answer);
+                digest.map(Some).ok_or_else(|| unusable("a manifest without a digest"))
+            }
+            status => Err(unusable(format!("{status} for a manifest"))),
         }
     }
 
-    /// The manifest that a tag points to; `None`: there is no such tag.
+    /// Whether a manifest may be gone: anything but a plain yes. See [`Self::is_gone`].
     ///
     /// # Errors
     ///
-    /// [`RegistryClientError`] for every answer but a manifest and 404.
+    /// [`RegistryClientError`] when it does not answer.
+    pub async fn may_be_gone(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<bool, RegistryClientError> {
+        let url = self.at(&format!("v2/{repository}/manifests/{digest}"))?;
+        let answer = self.ask(Method::HEAD, url, Want::Pull(repository)).await?;
+        Ok(answer.status() != StatusCode::OK)
+    }
+
+    /// Whether the registry itself says, in its own words, that it has no such tag or digest. A bare
+    /// 404 may be that of a proxy in front of nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryClientError`] for every answer but 200 and such a 404.
+    pub async fn is_gone(
+        &self,
+        repository: &RepositoryName,
+        reference: &str,
+    ) -> Result<bool, RegistryClientError> {
+        let url = self.at(&format!("v2/{repository}/manifests/{reference}"))?;
+        let answer = self.ask(Method::GET, url, Want::Pull(repository)).await?;
+        match answer.status() {
+            StatusCode::OK => Ok(false),
+            StatusCode::NOT_FOUND if says_not_there(&read(answer).await?) => Ok(true),
+            status => Err(unusable(format!("{status} for a manifest, in no registry's words"))),
+        }
+    }
+
+    /// A manifest by its digest; `None`: there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryClientError`] for every answer but 404 and a manifest of that digest.
     pub async fn manifest(
         &self,
         repository: &RepositoryName,
-        tag: &TagName,
+        digest: &Digest,
     ) -> Result<Option<Manifest>, RegistryClientError> {
-        let url = self.at(&format!("v2/{repository}/manifests/{tag}"))?;
+        let url = self.at(&format!("v2/{repository}/manifests/{digest}"))?;
         let answer = self.ask(Method::GET, url, Want::Pull(repository)).await?;
         match answer.status() {
             StatusCode::NOT_FOUND => return Ok(None),
             StatusCode::OK => {}
-            status => return Err(RegistryClientError(format!("{status} for a manifest"))),
+            status => return Err(unusable(format!("{status} for a manifest"))),
         }
-        let named = header_digest(&answer);
         let media_type = answer
             .headers()
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .map(|text| text.split(';').next().unwrap_or(text).trim().to_owned())
-            .filter(|text| text.len() <= 255);
+            .filter(|text| !text.is_empty() && text.len() <= MAX_MEDIA_TYPE_BYTES);
         let body = read(answer).await?;
-        let computed = format!("sha256:{}", hex::encode(Sha256::digest(&body)));
-        let digest = named.or_else(|| Digest::parse(&computed).ok());
-        let digest = digest.ok_or_else(|| RegistryClientError("no digest".to_owned()))?;
-        let json: Value = serde_json::from_slice(&body)
-            .map_err(|_| RegistryClientError("a manifest that is no JSON".to_owned()))?;
-        let mut references = references(&json);
+        let signed = media_type.as_deref().is_some_and(|kind| SIGNED_MANIFESTS.contains(&kind));
+        if !signed && is_digest_of(digest, &body) == Some(false) {
+            return Err(unusable("a manifest that is not what its digest says"));
+        }
+        let json: Value =
+            serde_json::from_slice(&body).map_err(|_| unusable("a manifest that is no JSON"))?;
+        let (mut references, omitted) = references(&json);
         self.find_platform(repository, &mut references).await?;
-        Ok(Some(Manifest { digest, media_type, size: body.len() as u64, references }))
+        Ok(Some(Manifest { media_type, size: body.len() as u64, references, omitted }))
     }
 
     /// An image says in its configuration for which platform it is.
@@ -181,7 +237,7 @@ impl RegistryClient {
         references: &mut [Descriptor],
     ) -> Result<(), RegistryClientError> {
         let Some(config) = references.first_mut().filter(|config| {
-            config.media_type.as_deref().is_some_and(|kind| CONFIGS.contains(&kind))
+            is_image_config(config.media_type.as_deref())
                 && config.size.is_some_and(|size| size <= MAX_CONFIG_BYTES)
         }) else {
             return Ok(());
@@ -189,54 +245,21 @@ impl RegistryClient {
         let url = self.at(&format!("v2/{repository}/blobs/{}", config.digest))?;
         let answer = self.ask(Method::GET, url, Want::Pull(repository)).await?;
         // A registry may send us to its storage, which we do not follow: then it stays unknown.
-        if answer.status() == StatusCode::OK
-            && let Ok(json) = serde_json::from_slice::<Value>(&read(answer).await?)
-        {
-            config.platform = crate::ingest::platform(&json);
+        if answer.status() == StatusCode::OK {
+            let body = read(answer).await?;
+            if is_digest_of(&config.digest, &body) != Some(false)
+                && let Ok(json) = serde_json::from_slice::<Value>(&body)
+            {
+                config.platform = crate::ingest::platform(&json);
+            }
         }
         Ok(())
-    }
-
-    /// All pages of a list; `None` when the first is 404.
-    async fn list(
-        &self,
-        want: Want<'_>,
-        path: &str,
-        field: &str,
-    ) -> Result<Option<Vec<String>>, RegistryClientError> {
-        let mut all = Vec::new();
-        let mut url = self.at(path)?;
-        url.query_pairs_mut().append_pair("n", &PAGE.to_string());
-        for page in 0..MAX_PAGES {
-            let answer = self.ask(Method::GET, url.clone(), want).await?;
-            match answer.status() {
-                StatusCode::NOT_FOUND if page == 0 => return Ok(None),
-                StatusCode::OK => {}
-                status => return Err(RegistryClientError(format!("{status} for a list"))),
-            }
-            let next = next_page(&answer, &url);
-            let json: Value = serde_json::from_slice(&read(answer).await?)
-                .map_err(|_| RegistryClientError("a list that is no JSON".to_owned()))?;
-            match json.get(field) {
-                Some(Value::Array(names)) => {
-                    all.extend(names.iter().filter_map(Value::as_str).map(str::to_owned));
-                }
-                Some(Value::Null) => {}
-                _ => return Err(RegistryClientError(format!("a list without `{field}`"))),
-            }
-            match next {
-                Some(next) if next.origin() == self.base.origin() && next != url => url = next,
-                Some(_) => return Err(RegistryClientError("a list that leads elsewhere".into())),
-                None => return Ok(Some(all)),
-            }
-        }
-        Err(RegistryClientError("a list without an end".to_owned()))
     }
 
     fn at(&self, path: &str) -> Result<Url, RegistryClientError> {
         let base = self.base.as_str().trim_end_matches('/');
         let url = Url::parse(&format!("{base}/{path}"));
-        url.map_err(|error| RegistryClientError(error.to_string()))
+        url.map_err(|error| unusable(error.to_string()))
     }
 
     async fn ask(
@@ -255,26 +278,36 @@ fn header_digest(answer: &Response) -> Option<Digest> {
     Digest::parse(answer.headers().get("docker-content-digest")?.to_str().ok()?).ok()
 }
 
-/// `Link: </v2/…?last=x&n=5>; rel="next"`
-fn next_page(answer: &Response, here: &Url) -> Option<Url> {
-    let link = answer.headers().get(LINK)?.to_str().ok()?;
-    let (path, rest) = link.strip_prefix('<')?.split_once('>')?;
-    if rest.contains("next") { here.join(path).ok() } else { None }
+/// `None`: by an algorithm that we do not compute.
+fn is_digest_of(digest: &Digest, body: &[u8]) -> Option<bool> {
+    let (algorithm, encoded) = digest.as_str().split_once(':')?;
+    match algorithm {
+        "sha256" => Some(encoded == hex::encode(Sha256::digest(body))),
+        "sha512" => Some(encoded == hex::encode(Sha512::digest(body))),
+        _ => None,
+    }
+}
+
+fn says_not_there(body: &[u8]) -> bool {
+    let Ok(json) = serde_json::from_slice::<Value>(body) else { return false };
+    let errors = json.get("errors").and_then(Value::as_array).into_iter().flatten();
+    let mut codes = errors.filter_map(|error| error.get("code")?.as_str());
+    codes.any(|code| NOT_THERE.contains(&code))
 }
 
 async fn read(mut answer: Response) -> Result<Vec<u8>, RegistryClientError> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await? {
         if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(RegistryClientError("an answer that is too long".to_owned()));
+            return Err(unusable("it is too long"));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
 }
 
-fn references(manifest: &Value) -> Vec<Descriptor> {
+fn references(manifest: &Value) -> (Vec<Descriptor>, Option<Omitted>) {
     let list = |name: &str| manifest.get(name).and_then(Value::as_array).into_iter().flatten();
     let all = manifest.get("config").into_iter().chain(list("layers")).chain(list("manifests"));
-    all.filter_map(crate::ingest::descriptor).collect()
+    crate::ingest::references(all)
 }

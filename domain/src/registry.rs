@@ -228,9 +228,29 @@ pub enum ContentEvent {
         size: Option<u64>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         references: Vec<Descriptor>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        omitted: Option<Omitted>,
     },
     /// Not told, but seen by us: the registry no longer has this tag.
     TagMissed { registry: RegistryName, repository: RepositoryName, tag: TagName },
+    /// Not told, or not all of it, but read by us in the registry: a manifest of an index, or the
+    /// platform of an image.
+    ManifestObserved {
+        registry: RegistryName,
+        repository: RepositoryName,
+        digest: Digest,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        media_type: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        size: Option<u64>,
+        /// As in a push; the configuration of an image with its platform.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        references: Vec<Descriptor>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        omitted: Option<Omitted>,
+    },
+    /// Not told, but seen by us: the registry no longer has this manifest.
+    ManifestMissed { registry: RegistryName, repository: RepositoryName, digest: Digest },
     /// A registry process that we had not heard of: its predecessor's queue is lost.
     InstanceSeen { registry: RegistryName, instance: String },
     /// A notification that we cannot make sense of; kept so that nothing is lost silently.

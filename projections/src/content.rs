@@ -37,7 +37,7 @@ impl Projection for Content {
     }
 
     fn code(&self) -> i32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {
@@ -228,8 +228,12 @@ impl Desk {
             E::TagObserved { registry, repository, digest, tag, .. } => {
                 (registry, repository, Some(digest), Some(tag))
             }
-            E::Deleted { registry, repository, digest } => {
+            E::Deleted { registry, repository, digest }
+            | E::ManifestMissed { registry, repository, digest } => {
                 deleted.push(manifest_key(registry, repository, digest));
+                (registry, repository, Some(digest), None)
+            }
+            E::ManifestObserved { registry, repository, digest, .. } => {
                 (registry, repository, Some(digest), None)
             }
             E::TagDeleted { registry, repository, tag }
@@ -338,13 +342,37 @@ impl Desk {
                     change.pulled(registry, repository, digest, tag.as_ref());
                 }
             }
-            E::TagObserved { registry, repository, tag, digest, media_type, size, references } => {
-                let details = Details::of(media_type.as_deref(), *size, references, None);
+            E::TagObserved {
+                registry,
+                repository,
+                tag,
+                digest,
+                media_type,
+                size,
+                references,
+                omitted,
+            } => {
+                let details = Details::of(media_type.as_deref(), *size, references, *omitted);
                 change.observed(registry, repository, digest, details, references);
                 change.assign(registry, repository, tag, Some(digest), Word::Observed);
             }
+            E::ManifestObserved {
+                registry,
+                repository,
+                digest,
+                media_type,
+                size,
+                references,
+                omitted,
+            } => {
+                let details = Details::of(media_type.as_deref(), *size, references, *omitted);
+                change.observed(registry, repository, digest, details, references);
+            }
             E::Deleted { registry, repository, digest } => {
-                change.deleted(registry, repository, digest);
+                change.deleted(registry, repository, digest, "deleted");
+            }
+            E::ManifestMissed { registry, repository, digest } => {
+                change.deleted(registry, repository, digest, "missed");
             }
             E::TagDeleted { registry, repository, tag } => {
                 change.assign(registry, repository, tag, None, Word::Deleted);
@@ -468,9 +496,7 @@ impl Change<'_> {
         let row = self.manifest(registry, repository, digest);
         row.id.get_or_insert(position);
         row.first_push_at = Some(row.first_push_at.map_or(at, |first| first.min(at)));
-        if row.last_push_at.is_none_or(|last| last < at) && !row.live {
-            row.last_push_at = Some(at);
-        }
+        row.seen_at = row.seen_at.max(Some(at));
         row.live = row.lives();
         if details.merge_into(row) {
             self.refer(registry, repository, digest, references);
@@ -531,7 +557,13 @@ impl Change<'_> {
 
     /// Of a blob it changes nothing that is shown: the row is a tombstone, in case that the push of
     /// a manifest comes after its deletion.
-    fn deleted(&mut self, registry: &RegistryName, repository: &RepositoryName, digest: &Digest) {
+    fn deleted(
+        &mut self,
+        registry: &RegistryName,
+        repository: &RepositoryName,
+        digest: &Digest,
+        change: &str,
+    ) {
         let at = self.at;
         let row = self.manifest(registry, repository, digest);
         row.deleted_at = row.deleted_at.max(Some(at));
@@ -548,7 +580,7 @@ impl Change<'_> {
             }
         }
         for tag in dead {
-            self.remember(&key.registry, &key.repository, tag, "deleted", None);
+            self.remember(&key.registry, &key.repository, tag, change, None);
         }
     }
 

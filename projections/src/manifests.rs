@@ -61,6 +61,20 @@ row! {
     }
 }
 
+row! {
+    /// Where a manifest stands, also one that is gone: for our own jobs.
+    pub struct StandingManifest {
+        /// Its digest.
+        pub digest: String,
+        /// Whether the registry has it.
+        pub live: bool,
+        /// The last that was heard of it, by the registry's clock.
+        pub since: Timestamp,
+        /// An image or index of which nobody told for which platform it is.
+        pub bare: bool,
+    }
+}
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -86,7 +100,26 @@ const REFERENCES: &str = "SELECT ordinal, digest, media_type, size, platform
     FROM manifest_references WHERE registry = $1 AND repository = $2 AND parent = $3
     ORDER BY ordinal";
 
-pub(crate) const STATEMENTS: &[&str] = &[FIND, LIST, COUNT, REFERENCES];
+const COUNT_UNTAGGED: &str = "SELECT count(*) FROM manifests m
+    WHERE m.live AND m.registry = $1 AND m.repository = $2 AND NOT EXISTS (SELECT FROM tags t
+      WHERE t.live AND t.registry = m.registry AND t.repository = m.repository
+        AND t.digest = m.digest)";
+const STANDING: &str = "SELECT digest, live,
+      greatest(last_push_at, seen_at, deleted_at) AS since,
+      kind <> 'artifact' AND platforms = '{}' AS bare
+    FROM manifests WHERE registry = $1 AND repository = $2 AND digest > $3
+      AND greatest(last_push_at, seen_at, deleted_at) IS NOT NULL
+    ORDER BY digest LIMIT 10000";
+const ORPHANS: &str = "SELECT DISTINCT r.digest FROM manifest_references r
+    JOIN manifests p ON p.registry = r.registry AND p.repository = r.repository
+      AND p.digest = r.parent AND p.live AND p.kind = 'index'
+    WHERE r.registry = $1 AND r.repository = $2 AND NOT EXISTS (SELECT FROM manifests m
+      WHERE m.live AND m.registry = r.registry AND m.repository = r.repository
+        AND m.digest = r.digest)
+    ORDER BY r.digest LIMIT 1000";
+
+pub(crate) const STATEMENTS: &[&str] =
+    &[FIND, LIST, COUNT, COUNT_UNTAGGED, REFERENCES, STANDING, ORPHANS];
 
 /// One manifest.
 ///
@@ -160,6 +193,59 @@ pub async fn references(
         .bind(registry.as_str())
         .bind(repository.as_str())
         .bind(digest.as_str())
+        .fetch_all(read.pool())
+        .await
+}
+
+/// How many of [`list`] no tag points to.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn count_untagged(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(COUNT_UNTAGGED)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .fetch_one(read.pool())
+        .await
+}
+
+/// Where manifests stand, those included that are gone; some of them, by digest, behind `after`.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn standing(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+    after: &str,
+) -> Result<Vec<StandingManifest>, sqlx::Error> {
+    sqlx::query_as(STANDING)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(after)
+        .fetch_all(read.pool())
+        .await
+}
+
+/// Children of indexes that nobody told of; at most a thousand.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn orphans(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(ORPHANS)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
         .fetch_all(read.pool())
         .await
 }

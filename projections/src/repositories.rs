@@ -1,5 +1,7 @@
 //! Repositories: what registries told us of them, and what people said of them.
 
+use std::collections::BTreeSet;
+
 use domain::access::Visible;
 use domain::name::{NamespaceName, RegistryName, RepositoryName};
 use jiff::Timestamp;
@@ -86,7 +88,11 @@ const COUNT: &str = "SELECT count(*) FROM repositories r
 const NAMES: &str = "SELECT name FROM repositories
     WHERE registry = $1 AND name > $2 AND id IS NOT NULL ORDER BY name LIMIT 1000";
 
-pub(crate) const STATEMENTS: &[&str] = &[FIND, FIND_ID, LIST, OF_NAMESPACE, RECENT, COUNT, NAMES];
+const KNOWN_OF: &str = "SELECT name FROM repositories
+    WHERE registry = $1 AND name = ANY($2) AND id IS NOT NULL";
+
+pub(crate) const STATEMENTS: &[&str] =
+    &[FIND, FIND_ID, LIST, OF_NAMESPACE, RECENT, COUNT, NAMES, KNOWN_OF];
 
 /// Registry and name: what lists of repositories are sorted by.
 pub type Key = (String, String);
@@ -214,4 +220,22 @@ pub async fn names(
     after: &str,
 ) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar(NAMES).bind(registry.as_str()).bind(after).fetch_all(read.pool()).await
+}
+
+/// Those of `names` in which we know content, whoever may see them: for our own jobs.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn known_of(
+    read: &ReadModels,
+    registry: &RegistryName,
+    names: &[String],
+) -> Result<BTreeSet<String>, sqlx::Error> {
+    let known: Vec<String> = sqlx::query_scalar(KNOWN_OF)
+        .bind(registry.as_str())
+        .bind(names)
+        .fetch_all(read.pool())
+        .await?;
+    Ok(known.into_iter().collect())
 }

@@ -18,6 +18,7 @@ mod entry;
 mod fold;
 mod query;
 mod rooms;
+mod trace;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -319,9 +320,14 @@ impl SearchIndex {
             let room = segment.fast_fields().u64("room")?;
             for doc in segment.doc_ids_alive() {
                 let stored = view.searcher.doc(tantivy::DocAddress::new(ordinal, doc))?;
-                let entry = self.0.fields.entry(&stored).ok_or(SearchError::Torn)?;
-                let json = serde_json::to_string(&entry)?;
-                lines.push(format!("{}\t{}\t{json}\n", entry.key(), room.first(doc).unwrap_or(0)));
+                let (key, json) = match self.0.fields.entry(&stored) {
+                    Some(entry) => (entry.key(), serde_json::to_string(&entry)?),
+                    None => match self.0.fields.traced(&stored) {
+                        Some((key, trace)) => (key, serde_json::to_string(&trace)?),
+                        None => return Err(SearchError::Torn),
+                    },
+                };
+                lines.push(format!("{key}\t{}\t{json}\n", room.first(doc).unwrap_or(0)));
             }
         }
         lines.sort_unstable();

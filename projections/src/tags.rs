@@ -74,6 +74,20 @@ row! {
     }
 }
 
+row! {
+    /// Where a tag stands, also one that is gone: for our own jobs.
+    pub struct StandingTag {
+        /// The tag.
+        pub name: String,
+        /// Whether it points anywhere.
+        pub live: bool,
+        /// Where it points, or has pointed.
+        pub digest: Option<String>,
+        /// Since when, by the registry's clock.
+        pub changed_at: Timestamp,
+    }
+}
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -107,8 +121,11 @@ const PLACES: &str = "SELECT id, registry, repository, name FROM tags WHERE live
     ORDER BY registry, repository, name OFFSET $1 LIMIT $2";
 const PLACES_COUNT: &str = "SELECT count(*) FROM tags WHERE live";
 
+const STANDING: &str = "SELECT name, live, digest, changed_at FROM tags
+    WHERE registry = $1 AND repository = $2 AND name > $3 ORDER BY name LIMIT 10000";
+
 pub(crate) const STATEMENTS: &[&str] =
-    &[FIND, LIST, RECENT, OF_DIGEST, COUNT, HISTORY, PLACE, PLACES, PLACES_COUNT];
+    &[FIND, LIST, RECENT, OF_DIGEST, COUNT, HISTORY, PLACE, PLACES, PLACES_COUNT, STANDING];
 
 /// One tag.
 ///
@@ -257,4 +274,23 @@ pub async fn places(
 /// The database's.
 pub async fn places_count(read: &ReadModels) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(PLACES_COUNT).fetch_one(read.pool()).await
+}
+
+/// Where tags stand, those included that are gone; some of them, by name, behind `after`.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn standing(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+    after: &str,
+) -> Result<Vec<StandingTag>, sqlx::Error> {
+    sqlx::query_as(STANDING)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(after)
+        .fetch_all(read.pool())
+        .await
 }

@@ -10,6 +10,7 @@ mod docker;
 mod faults;
 mod hostile;
 mod podman;
+mod reconcile;
 mod serve;
 
 use tests::program::Program;

@@ -16,7 +16,7 @@ use tests::postgres::TestDatabase;
 use web::registry::notifications::{MAX_BODY_BYTES, PATH, SECRET_HEADER};
 
 use self::bench::{
-    Bench, INDEX, OCI, SECRET, V2, delete, delete_tag, digest, event, pull, push, target,
+    Bench, INDEX, OCI, SECRET, V2, delete, delete_tag, digest, event, main, pull, push, target,
 };
 
 #[tokio::test]
@@ -434,6 +434,57 @@ async fn our_own_robots_and_scanners_are_left_out_of_the_counts() {
     assert_eq!((row.pulls, row.last_pull_by.as_deref()), (1, Some("ci")));
 }
 
+/// A comparison reads every manifest, again and again: as facts, that would be most of the log.
+#[tokio::test]
+async fn that_we_looked_ourselves_is_no_fact() {
+    let bench = Bench::new().await;
+    bench.tell(&[push(1, 1, "latest")]).await;
+    let before = bench.facts().await.len();
+    for (n, method) in [(2, "GET"), (3, "HEAD")] {
+        let mut event = pull(n, 1, None, method);
+        event["actor"]["name"] = "portus:reconcile".into();
+        bench.tell(&[event.clone(), event]).await;
+    }
+    assert_eq!(bench.facts().await.len(), before);
+    // What a part of ours does is a fact, and so is what calls itself nearly so.
+    let mut deleted = delete(4, 1);
+    deleted["actor"]["name"] = "portus:reconcile".into();
+    let mut pulled = pull(5, 1, None, "GET");
+    pulled["actor"]["name"] = "portus:reconciles".into();
+    bench.tell(&[deleted, pulled]).await;
+    assert_eq!(bench.facts().await.len(), before + 2);
+}
+
+#[tokio::test]
+async fn an_image_without_a_platform_is_to_be_described() {
+    let bench = Bench::new().await;
+    let config = |kind: &str| json!([{"mediaType": kind, "digest": digest(9), "size": 3}]);
+    let with = |n: i64, references: Value| {
+        let mut event = push(n, u64::try_from(n).unwrap(), "latest");
+        event["target"]["references"] = references;
+        event
+    };
+    let mut told = config(OCI);
+    told[0]["platform"] = json!({"os": "linux", "architecture": "amd64"});
+    let events = [
+        with(1, config("application/vnd.oci.image.config.v1+json")),
+        with(2, config("application/vnd.cncf.helm.config.v1+json")),
+        with(3, told),
+        with(4, json!([])),
+        with(5, config(OCI)),
+    ];
+    bench.tell(&events).await;
+    bench.tell(&events).await; // told again, it is no news
+    let last = with(6, config("application/vnd.oci.image.config.v1+json"));
+    bench.tell(&[last]).await;
+    for n in [1, 4, 5, 6] {
+        let next = tokio::time::timeout(Duration::from_secs(5), bench.hints.next_bare());
+        let (registry, repository, digest_of) = next.await.unwrap();
+        assert_eq!((registry, repository.as_str()), (main(), "a/b"));
+        assert_eq!(digest_of.as_str(), digest(n));
+    }
+}
+
 #[tokio::test]
 async fn addresses_of_every_form_are_sealed_and_none_is_in_clear() {
     let bench = Bench::new().await;
@@ -494,8 +545,8 @@ async fn hostile_texts_are_data_and_come_back_as_they_were() {
 async fn a_new_registry_process_asks_for_a_reconciliation_once() {
     let bench = Bench::new().await;
     bench.tell(&[push(1, 1, "a"), push(2, 1, "b")]).await;
-    let asked = tokio::time::timeout(Duration::from_secs(5), bench.lost.notified());
-    asked.await.unwrap();
+    let asked = tokio::time::timeout(Duration::from_secs(5), bench.hints.lost());
+    assert_eq!(asked.await.unwrap(), [main()].into());
     bench.tell(&[push(3, 1, "c")]).await;
     let mut restarted = push(4, 1, "d");
     restarted["source"]["instanceID"] = "i2".into();

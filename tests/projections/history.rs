@@ -11,7 +11,7 @@ use domain::event::{Actor, Door, Event, EventId, Meta, NewEvent, Position, Seale
 use domain::log::{Append, EventLog, Expected, LogError, Outcome};
 use domain::name::{NamespaceName, RegistryName, RepositoryName, TagName, TeamName, UserName};
 use domain::namespace::{Grant, GrantId, Grantee, Holder, NamespaceEvent, Visibility};
-use domain::registry::{ContentEvent, PullMethod, RegistryEvent, RegistrySettings};
+use domain::registry::{ContentEvent, Omitted, PullMethod, RegistryEvent, RegistrySettings};
 use domain::repository::RepositoryEvent;
 use domain::scope::ScopeAction;
 use domain::star::StarEvent;
@@ -300,7 +300,7 @@ impl World {
     fn content_event(&mut self) -> ContentEvent {
         let (registry, repository) = (self.registry(), self.repository());
         let (digest, tag) = (self.digest(), self.tag());
-        match self.n(12) {
+        match self.n(14) {
             0..=3 => ContentEvent::ManifestPushed {
                 registry,
                 repository,
@@ -329,8 +329,19 @@ impl World {
                 digest,
                 media_type: Some("application/x-unheard-of\u{0}".to_owned()),
                 size: None,
+                omitted: None,
             },
             10 => ContentEvent::TagMissed { registry, repository, tag },
+            11 => ContentEvent::ManifestObserved {
+                registry,
+                repository,
+                references: references(&digest),
+                digest,
+                media_type: Some("application/vnd.oci.image.manifest.v1+json".to_owned()),
+                size: Some(500),
+                omitted: Some(Omitted { count: 2, bytes: 20 }),
+            },
+            12 => ContentEvent::ManifestMissed { registry, repository, digest },
             _ => ContentEvent::BlobMounted { registry, repository, digest, from: None },
         }
     }

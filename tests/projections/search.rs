@@ -62,8 +62,11 @@ impl World {
     async fn record(&self, event: impl Into<Event>) -> Position {
         let event = event.into();
         let stream = StreamName::stored(format!("test-{}", uuid::Uuid::now_v7()));
-        let now = Timestamp::from_second(1_700_000_000).unwrap();
-        let meta = Meta::by(Actor::System { part: "test".to_owned() });
+        // Each thing happens when it is recorded, or a moment before.
+        let now = self.log.head().await.unwrap();
+        let now = Timestamp::from_second(1_700_000_000).unwrap()
+            + jiff::SignedDuration::from_secs(i64::try_from(now.0).unwrap());
+        let meta = Meta::by(Actor::Console { uid: 0 });
         let id = EventId(uuid::Uuid::now_v7());
         let events = vec![NewEvent { id, occurred_at: now, meta, event }];
         let append = Append { stream, expected: Expected::NoStream, key: None, events };

@@ -170,6 +170,20 @@ impl Oci {
     /// When a server does not answer, or not well.
     pub async fn push_image(&self, repository: &str, tag: &str) -> anyhow::Result<String> {
         let token = self.push_token(repository).await?;
+        self.push_image_with(&token, repository, tag).await
+    }
+
+    /// The same with a token that was given before.
+    ///
+    /// # Errors
+    ///
+    /// When the registry does not answer, or not well.
+    pub async fn push_image_with(
+        &self,
+        token: &str,
+        repository: &str,
+        tag: &str,
+    ) -> anyhow::Result<String> {
         let layer = noise(500);
         let config = json!({"architecture": "amd64", "os": "linux",
             "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]}});
@@ -179,9 +193,9 @@ impl Oci {
                        "digest": digest(&config), "size": config.len()},
             "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar",
                         "digest": digest(&layer), "size": layer.len()}]});
-        self.push_blob(repository, &token, layer).await?;
-        self.push_blob(repository, &token, config).await?;
-        self.put_manifest(repository, tag, &token, &manifest).await
+        self.push_blob(repository, token, layer).await?;
+        self.push_blob(repository, token, config).await?;
+        self.put_manifest(repository, tag, token, &manifest).await
     }
 
     fn url(&self, path: &str) -> String {

@@ -1,14 +1,24 @@
 //! What log, search, page and feed say of what a client did.
 #![allow(clippy::expect_used, reason = "whatever is not as it must be fails the test")]
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use crate::program::{Api, Fact, PATIENCE, Person, Program};
 use crate::watched::{eventually, fail};
 use serde_json::Value;
+
+/// How long it may take until what was lost is observed.
+const RECONCILED: Duration = Duration::from_secs(60);
 
 /// A manifest was put.
 pub const PUSHED: &str = "content.manifest_pushed";
 /// A manifest was asked for.
 pub const PULLED: &str = "content.manifest_pulled";
+/// Portus saw a tag in the registry that nobody had told of.
+pub const OBSERVED: &str = "content.tag_observed";
+/// Portus no longer sees a tag in the registry.
+pub const MISSED: &str = "content.tag_missed";
 /// Token requests were answered.
 pub const DECIDED: &str = "auth.tokens_decided";
 
@@ -101,6 +111,92 @@ impl Witness<'_> {
         self.page_says(tag).await;
         self.feed_says(PUSHED, "done").await;
         digest
+    }
+
+    /// Log, search, page and feed tell of a tag that was seen in the registry, with this digest.
+    ///
+    /// # Panics
+    ///
+    /// When that is not so.
+    pub async fn tells_of_observation(self, tag: &str, digest: &str) {
+        fact(self.site, self.since, OBSERVED, |fact| {
+            let data = &fact.data;
+            data["repository"] == *self.repository
+                && data["tag"] == *tag
+                && data["digest"] == *digest
+        })
+        .await;
+        self.search_points(tag, Some(digest)).await;
+        self.page_says(&format!("/-/tags/{tag}")).await;
+        self.feed_says(OBSERVED, "done").await;
+    }
+
+    /// Log, search, page and feed tell of each of these tags with its digest: the log once, as pushed
+    /// or as observed.
+    ///
+    /// # Panics
+    ///
+    /// When that is not so.
+    pub async fn tells_of_each_once(self, tags: &[(&str, &str)]) {
+        let told = || async {
+            let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for fact in self.site.facts(self.since).await {
+                let tag = fact.data["tag"].as_str().map(str::to_owned);
+                let ours = fact.data["repository"] == *self.repository;
+                if let Some(tag) = tag.filter(|_| ours && [PUSHED, OBSERVED].contains(&&*fact.kind))
+                {
+                    let digest = fact.data["digest"].as_str().unwrap_or_default().to_owned();
+                    told.entry(tag).or_default().push(digest);
+                }
+            }
+            told
+        };
+        let complete = eventually(RECONCILED, || async {
+            let told = told().await;
+            tags.iter().all(|(tag, _)| told.contains_key(*tag)).then_some(())
+        });
+        complete.await;
+        let told = told().await;
+        for (tag, digest) in tags {
+            let facts = told.get(*tag).map_or(&[][..], Vec::as_slice);
+            if facts != [*digest] {
+                let (all, log) = (tags.len(), self.site.log_tail());
+                fail(&format!("of {all} pushes, {tag} is in the log as {facts:?}\n{log}"));
+            }
+            self.search_points(tag, Some(digest)).await;
+        }
+        let (_, digest) = tags.last().expect("a push");
+        let short = digest.split_once(':').map_or(*digest, |(_, hex)| hex);
+        self.page_says(&short[..12]).await;
+        self.feed_has(&self.site.api_of(self.person), "the last push", |row| {
+            row["digest"] == **digest && (row["kind"] == *PUSHED || row["kind"] == *OBSERVED)
+        })
+        .await;
+    }
+
+    /// Search, in the end, finds this tag pointing there, or nowhere.
+    ///
+    /// # Panics
+    ///
+    /// When that is not so.
+    pub async fn search_points(self, tag: &str, digest: Option<&str>) {
+        let points = || async {
+            let name = format!("{}:{tag}", self.repository);
+            let query = name.replace('/', "%2F").replace(':', "%3A");
+            let api = self.site.api_of(self.person);
+            let path = format!("/api/v1/search?kind=tag&per_page=100&q={query}");
+            let found = api.get(&path).await.expect_status(200);
+            let mut hits =
+                found["tags"]["hits"].as_array().cloned().unwrap_or_default().into_iter();
+            let hit = hits.find(|hit| hit["name"] == *name);
+            hit.and_then(|hit| hit["digest"].as_str().map(str::to_owned))
+        };
+        let found =
+            eventually(PATIENCE, || async { (points().await.as_deref() == digest).then_some(()) });
+        if found.await.is_none() {
+            let found = points().await;
+            fail(&format!("search says that {tag} points to {found:?}, not {digest:?}"));
+        }
     }
 
     /// Neither search nor page nor feed tell this person that the repository exists.

@@ -1,6 +1,5 @@
 //! The one place where parts are chosen and wired.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,6 +32,7 @@ use crate::config::{self, Config, Decisions};
 use crate::foundation::{Foundation, FoundationError, Ground, KEYS, REGISTRY, SEARCH};
 use crate::health::{Health, HealthBuilder};
 
+use crate::registry::hints::Hints;
 use crate::registry::keys::KeyStore;
 use crate::registry::notifications::NotificationsState;
 use crate::registry::reconciler::Reconciler;
@@ -341,21 +341,24 @@ impl Parts {
         };
         let notifications = NotificationsState {
             desk: ground.desk.clone(),
-            ingest: Ingest::new(ground.desk.clone(), accounts(&graph), BTreeSet::new()),
-            queue_lost: Arc::default(),
+            ingest: Ingest::new(ground.desk.clone(), accounts(&graph), config.robots.clone()),
+            hints: Hints::default(),
         };
         let reconciler = Reconciler {
             desk: ground.desk.clone(),
             read: api.read.clone(),
             runner: runner.clone(),
             signer: signer.clone(),
-            queue_lost: notifications.queue_lost.clone(),
+            hints: notifications.hints.clone(),
+            silent: Arc::default(),
+            period: config.compare_every,
         };
         supervisor.keep(Stage::Recorder, "reconciliation", move |stop| {
             let reconciler = reconciler.clone();
             async move {
                 tokio::select! {
                     () = reconciler.run() => Err("it ended"),
+                    () = reconciler.describe() => Err("it ended"),
                     () = stop.cancelled() => Ok(()),
                 }
             }

@@ -5,11 +5,12 @@ pub mod resolve;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::access::{Policy, PushPolicy};
-use domain::name::RegistryName;
+use domain::name::{RegistryName, UserName};
 use secrecy::SecretString;
 
 pub use self::resolve::{ConfigError, Layers, Resolved, Source};
@@ -33,6 +34,10 @@ pub struct Config {
     pub database: Database,
     /// See the section's type; `None` when no registry is named.
     pub registry: Option<Registry>,
+    /// Accounts whose pulls no count takes in.
+    pub robots: BTreeSet<UserName>,
+    /// How often a registry is compared with what it told.
+    pub compare_every: Duration,
     /// See the section's type.
     pub token: Token,
     /// How old the access graph may be before no token is given.
@@ -169,6 +174,8 @@ impl Config {
                 connections: u32::try_from(number(r, "database.connections")).unwrap_or(u32::MAX),
             },
             registry: registry(r, embedded)?,
+            robots: names(r.text("notifications.robots")),
+            compare_every: seconds(r, "reconcile.every_s"),
             token: Token {
                 issuer: set(r, "token.issuer"),
                 lifetime: seconds(r, "token.lifetime_s"),
@@ -277,6 +284,10 @@ fn number(r: &Resolved, name: &str) -> u64 {
 
 fn seconds(r: &Resolved, name: &str) -> Duration {
     Duration::from_secs(number(r, name))
+}
+
+fn names(text: &str) -> BTreeSet<UserName> {
+    text.split(',').filter_map(|name| UserName::parse(name).ok()).collect()
 }
 
 fn networks(text: &str) -> Vec<Network> {

@@ -1,6 +1,8 @@
 //! For docker and registries: tokens, their keys, notifications.
 
+pub mod hints;
 pub mod keys;
+mod known;
 pub mod notifications;
 pub mod realm;
 pub mod reconciler;

@@ -147,7 +147,8 @@ fn content(
             ContentEvent::BlobMounted { registry, repository, digest, from }
         }
         "push" if is_manifest(target, media_type.as_deref()) => {
-            let (references, omitted) = references(target);
+            let all = target.get("references").and_then(Value::as_array);
+            let (references, omitted) = references(all.into_iter().flatten());
             ContentEvent::ManifestPushed {
                 registry,
                 repository,
@@ -181,9 +182,10 @@ fn is_manifest(target: &Value, media_type: Option<&str>) -> bool {
     }
 }
 
-fn references(target: &Value) -> (Vec<Descriptor>, Option<Omitted>) {
-    let none = Vec::new();
-    let all = target.get("references").and_then(Value::as_array).unwrap_or(&none);
+/// As many references as one fact holds, and what is beyond them.
+pub(crate) fn references<'a>(
+    all: impl IntoIterator<Item = &'a Value>,
+) -> (Vec<Descriptor>, Option<Omitted>) {
     let (mut listed, mut bytes) = (Vec::new(), 0);
     let mut omitted = Omitted { count: 0, bytes: 0 };
     for value in all {
@@ -209,7 +211,7 @@ fn references(target: &Value) -> (Vec<Descriptor>, Option<Omitted>) {
 }
 
 /// A reference of a manifest or of a notification; `None` when it has no digest.
-pub(crate) fn descriptor(value: &Value) -> Option<Descriptor> {
+fn descriptor(value: &Value) -> Option<Descriptor> {
     Some(Descriptor {
         media_type: text(value, &["mediaType"]).map(|text| cut(text, MAX_WORD_BYTES).to_owned()),
         digest: Digest::parse(text(value, &["digest"])?).ok()?,

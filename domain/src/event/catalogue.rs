@@ -198,10 +198,17 @@ catalogue! {
             ContentEvent::TagDeleted { registry: name("main"), repository: name("blue/app"), tag: name("v1.2") },
         ];
         TagObserved in "pushes-<registry>-<yyyymmddhh>", "Not told by the registry, but seen in it: this tag points there.": [
-            ContentEvent::TagObserved { registry: name("main"), repository: name("blue/app"), tag: name("v1.2"), digest: digest('a'), media_type: Some(MANIFEST.to_owned()), size: Some(528), references: vec![layer()] },
+            ContentEvent::TagObserved { registry: name("main"), repository: name("blue/app"), tag: name("v1.2"), digest: digest('a'), media_type: Some(MANIFEST.to_owned()), size: Some(528), references: vec![layer()], omitted: None },
         ];
         TagMissed in "pushes-<registry>-<yyyymmddhh>", "Not told by the registry, but seen: it no longer has this tag.": [
             ContentEvent::TagMissed { registry: name("main"), repository: name("blue/app"), tag: name("v1.2") },
+        ];
+        ManifestObserved in "pushes-<registry>-<yyyymmddhh>", "Not told by the registry, or not all of it, but read there: a manifest of an index, or the platform of an image.": [
+            ContentEvent::ManifestObserved { registry: name("main"), repository: name("blue/app"), digest: digest('a'), media_type: Some(MANIFEST.to_owned()), size: Some(528), references: vec![layer()], omitted: Some(Omitted { count: 3, bytes: 4_096 }) },
+            ContentEvent::ManifestObserved { registry: name("main"), repository: name("solo"), digest: digest('a'), media_type: None, size: None, references: vec![], omitted: None },
+        ];
+        ManifestMissed in "pushes-<registry>-<yyyymmddhh>", "Not told by the registry, but seen: it no longer has this manifest.": [
+            ContentEvent::ManifestMissed { registry: name("main"), repository: name("blue/app"), digest: digest('a') },
         ];
         InstanceSeen in "pushes-<registry>-<yyyymmddhh>", "A registry process that was not heard of before: what its predecessor had not yet told is lost.": [
             ContentEvent::InstanceSeen { registry: name("main"), instance: "3ac8e4c5-5c4f-4d4c-8d9e-1f1a2c3b4d5e".to_owned() },

@@ -214,6 +214,8 @@ fn content_place(event: &ContentEvent) -> Place<'_> {
         E::BlobPushed { registry, repository, digest, .. }
         | E::BlobPulled { registry, repository, digest, .. }
         | E::BlobMounted { registry, repository, digest, .. }
+        | E::ManifestObserved { registry, repository, digest, .. }
+        | E::ManifestMissed { registry, repository, digest }
         | E::Deleted { registry, repository, digest } => (registry, repository, Some(digest), None),
         E::TagObserved { registry, repository, digest, tag, .. } => {
             (registry, repository, Some(digest), Some(tag))
@@ -245,9 +247,10 @@ fn show(namespaces: &Working<NamespaceRow>, fact: &Fact, entries: &mut Vec<Entry
             return;
         }
         // An image is one push and one download, not the twenty of its layers; and asking whether
-        // something is new is no download.
+        // something is new is no download. What we read of a manifest ourselves is no deed.
         Event::Content(
-            ContentEvent::BlobPushed { .. }
+            ContentEvent::ManifestObserved { .. }
+            | ContentEvent::BlobPushed { .. }
             | ContentEvent::BlobPulled { .. }
             | ContentEvent::ManifestPulled { method: PullMethod::Head, .. },
         ) => return,

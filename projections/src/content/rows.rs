@@ -106,6 +106,7 @@ pub(super) struct ManifestRow {
     pub(super) platforms: Vec<String>,
     pub(super) first_push_at: Option<Timestamp>,
     pub(super) last_push_at: Option<Timestamp>,
+    pub(super) seen_at: Option<Timestamp>,
     pub(super) pushed_by: Option<String>,
     pub(super) deleted_at: Option<Timestamp>,
     pub(super) pulls: i64,
@@ -118,11 +119,11 @@ table!(
     "manifests",
     "registry, repository, digest",
     "id, live, media_type, artifact_type, kind, size, total_size, platforms, first_push_at,
-     last_push_at, pushed_by, deleted_at, pulls, last_pull_at, last_pull_by",
+     last_push_at, pushed_by, deleted_at, pulls, last_pull_at, last_pull_by, seen_at",
     "excluded.id, excluded.live, excluded.media_type, excluded.artifact_type, excluded.kind,
      excluded.size, excluded.total_size, excluded.platforms, excluded.first_push_at,
      excluded.last_push_at, excluded.pushed_by, excluded.deleted_at, excluded.pulls,
-     excluded.last_pull_at, excluded.last_pull_by"
+     excluded.last_pull_at, excluded.last_pull_by, excluded.seen_at"
 );
 
 impl ManifestRow {
@@ -142,6 +143,7 @@ impl ManifestRow {
             platforms: Vec::new(),
             first_push_at: None,
             last_push_at: None,
+            seen_at: None,
             pushed_by: None,
             deleted_at: None,
             pulls: 0,
@@ -150,9 +152,10 @@ impl ManifestRow {
         }
     }
 
-    /// Whether the registry has it: pushed, and not deleted since.
+    /// Whether the registry has it: pushed or seen there, and not deleted since.
     pub(super) fn lives(&self) -> bool {
-        self.last_push_at.is_some() && self.deleted_at <= self.last_push_at
+        let there = self.last_push_at.max(self.seen_at);
+        there.is_some() && self.deleted_at <= there
     }
 }
 

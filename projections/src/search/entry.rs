@@ -14,7 +14,7 @@ use tantivy::{TantivyDocument, Term};
 use super::words::{beginnings, index_words, words};
 
 /// Goes up with every change of what is written below; an index of another version is made anew.
-pub(super) const SCHEMA_VERSION: u32 = 1;
+pub(super) const SCHEMA_VERSION: u32 = 2;
 
 /// The kinds of things that can be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

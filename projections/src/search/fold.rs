@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::event::{Event, EventId, Fact, Position};
+use domain::digest::Digest;
+use domain::event::{Actor, Event, EventId, Fact, Position};
 use domain::name::{RegistryName, RepositoryName, TagName};
 use domain::namespace::NamespaceEvent;
 use domain::registry::{ContentEvent, PullMethod};
@@ -21,6 +22,8 @@ use super::entry::{
     tag_key, team_key, under_key,
 };
 use super::rooms::{NOWHERE, Room, Rooms};
+use super::trace::{Trace, trace_key};
+use crate::projection::moment;
 
 /// What the one writer thread may hold before it writes a segment, in bytes.
 const WRITER_BYTES: usize = 30_000_000;
@@ -52,6 +55,8 @@ pub(super) struct Writer {
     rooms: Rooms,
     /// Changed since the last commit, by key; `None`: gone.
     pending: BTreeMap<String, Option<Entry>>,
+    /// What is left of what is gone, changed since the last commit, by the key of what it was.
+    traces: BTreeMap<String, Option<Trace>>,
     /// Prefixes below which another namespace decides since the last commit.
     moved: Vec<String>,
 }
@@ -70,6 +75,7 @@ impl Writer {
             now: Payload::default(),
             rooms: Rooms::default(),
             pending: BTreeMap::new(),
+            traces: BTreeMap::new(),
             moved: Vec::new(),
         };
         this.recall(index.load_metas()?.payload.as_deref())?;
@@ -82,21 +88,20 @@ impl Writer {
     }
 
     pub(super) fn pending(&self) -> usize {
-        self.pending.len()
+        self.pending.len() + self.traces.len()
     }
 
     /// Whether a commit would change anything that can be seen.
     pub(super) fn is_dirty(&self) -> bool {
-        !self.pending.is_empty() || !self.moved.is_empty()
+        !self.pending.is_empty() || !self.traces.is_empty() || !self.moved.is_empty()
     }
 
     /// Takes one more fact into account; nothing is visible before [`Self::commit`].
     pub(super) fn apply(&mut self, fact: &Fact) -> Result<(), SearchError> {
-        let at = fact.recorded_at;
         match &fact.event {
             Event::Namespace(event) => self.namespace(event)?,
             Event::Team(event) => self.team(event)?,
-            Event::Content(event) => self.content(event, at)?,
+            Event::Content(event) => self.content(fact, event)?,
             Event::Star(event) => self.star(event)?,
             // Rights of people are asked of the access graph at each search, never kept here; and
             // descriptions of repositories are not searched.
@@ -130,6 +135,13 @@ impl Writer {
                 self.writer.add_document(document)?;
             }
         }
+        for (key, trace) in std::mem::take(&mut self.traces) {
+            let key = trace_key(&key);
+            self.writer.delete_term(Fields::term(self.fields.key, &key));
+            if let Some(trace) = trace {
+                self.writer.add_document(self.fields.trace(&key, &trace)?)?;
+            }
+        }
         self.now.schema = SCHEMA_VERSION;
         let mut commit = self.writer.prepare_commit()?;
         commit.set_payload(&serde_json::to_string(&self.now)?);
@@ -150,14 +162,14 @@ impl Writer {
     /// Forgets everything, to begin at the log's first fact again.
     pub(super) fn reset(&mut self) -> Result<(), SearchError> {
         self.writer.delete_all_documents()?;
-        (self.pending, self.moved) = (BTreeMap::new(), Vec::new());
+        (self.pending, self.traces, self.moved) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         (self.rooms, self.now) =
             (Rooms::default(), Payload { next_number: 1, ..Payload::default() });
         self.commit()
     }
 
     fn recall(&mut self, payload: Option<&str>) -> Result<(), SearchError> {
-        (self.pending, self.moved) = (BTreeMap::new(), Vec::new());
+        (self.pending, self.traces, self.moved) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         self.committed = match payload {
             Some(payload) => serde_json::from_str(payload)?,
             None => Payload { schema: SCHEMA_VERSION, next_number: 1, ..Payload::default() },
@@ -241,60 +253,47 @@ impl Writer {
         Ok(())
     }
 
-    fn content(&mut self, event: &ContentEvent, at: Timestamp) -> Result<(), SearchError> {
+    /// By the rules of the relational projection `content`, so that both tell the same.
+    fn content(&mut self, fact: &Fact, event: &ContentEvent) -> Result<(), SearchError> {
+        use ContentEvent as E;
+        let at = moment(fact);
         match event {
-            ContentEvent::ManifestPushed { registry, repository, digest, tag, .. } => {
-                self.manifest(registry, repository, digest, at, true)?;
+            E::ManifestPushed { registry, repository, digest, tag, .. } => {
+                self.manifest(registry, repository, digest, at)?;
+                self.repository(registry, repository, |r| {
+                    r.pushed_at = r.pushed_at.max(Some(at));
+                })?;
                 if let Some(tag) = tag {
-                    self.put(Entry::Tag {
-                        registry: registry.clone(),
-                        repository: repository.clone(),
-                        tag: tag.clone(),
-                        digest: digest.clone(),
-                        pushed_at: at,
-                    });
+                    self.assign(registry, repository, tag, Some(digest), at, false)?;
                 }
             }
-            ContentEvent::TagObserved { registry, repository, tag, digest, .. } => {
-                self.manifest(registry, repository, digest, at, false)?;
-                let known = self.load(&tag_key(registry, repository, tag))?;
-                let same = matches!(&known, Some(Entry::Tag { digest: old, .. }) if old == digest);
-                if !same {
-                    self.put(Entry::Tag {
-                        registry: registry.clone(),
-                        repository: repository.clone(),
-                        tag: tag.clone(),
-                        digest: digest.clone(),
-                        pushed_at: at,
-                    });
-                }
+            E::TagObserved { registry, repository, tag, digest, .. } => {
+                self.manifest(registry, repository, digest, at)?;
+                self.assign(registry, repository, tag, Some(digest), at, true)?;
             }
-            ContentEvent::ManifestPulled { registry, repository, method, .. } => {
-                if *method == PullMethod::Get {
+            E::ManifestObserved { registry, repository, digest, .. } => {
+                self.manifest(registry, repository, digest, at)?;
+            }
+            E::ManifestPulled { registry, repository, method, .. } => {
+                let by_robot = matches!(fact.meta.actor, Actor::System { .. });
+                if *method == PullMethod::Get && !by_robot {
                     self.repository(registry, repository, |r| r.pulls += 1)?;
                 }
             }
-            ContentEvent::Deleted { registry, repository, digest } => {
-                // Of a digest that is no manifest of ours it speaks of a blob.
-                let key = manifest_key(registry, repository, digest);
-                if self.load(&key)?.is_some() {
-                    self.pending.insert(key, None);
-                    self.repository(registry, repository, |r| {
-                        r.manifests = r.manifests.saturating_sub(1);
-                    })?;
-                    self.untag(registry, repository, digest)?;
-                }
+            E::Deleted { registry, repository, digest }
+            | E::ManifestMissed { registry, repository, digest } => {
+                self.deleted(registry, repository, digest, at)?;
             }
-            ContentEvent::TagDeleted { registry, repository, tag }
-            | ContentEvent::TagMissed { registry, repository, tag } => {
-                self.drop_tag(registry, repository, tag);
+            E::TagDeleted { registry, repository, tag }
+            | E::TagMissed { registry, repository, tag } => {
+                self.assign(registry, repository, tag, None, at, false)?;
             }
             // Blobs are not searched, and a repository begins with its first manifest.
-            ContentEvent::BlobPushed { .. }
-            | ContentEvent::BlobPulled { .. }
-            | ContentEvent::BlobMounted { .. }
-            | ContentEvent::InstanceSeen { .. }
-            | ContentEvent::NotificationRejected { .. } => (),
+            E::BlobPushed { .. }
+            | E::BlobPulled { .. }
+            | E::BlobMounted { .. }
+            | E::InstanceSeen { .. }
+            | E::NotificationRejected { .. } => (),
         }
         Ok(())
     }
@@ -310,31 +309,111 @@ impl Writer {
         }
     }
 
-    /// A manifest is there.
+    /// A manifest was there at `at`.
     fn manifest(
         &mut self,
         registry: &RegistryName,
         repository: &RepositoryName,
-        digest: &domain::digest::Digest,
+        digest: &Digest,
         at: Timestamp,
-        pushed: bool,
     ) -> Result<(), SearchError> {
-        let known = self.load(&manifest_key(registry, repository, digest))?.is_some();
-        if !known {
-            self.put(Entry::Manifest {
+        let key = manifest_key(registry, repository, digest);
+        let known = self.live_manifest(&key)?;
+        let trace = self.trace(&key)?;
+        let before = known.or(trace.as_ref().and_then(|trace| trace.there));
+        let there = before.map_or(at, |before| before.max(at));
+        if let Some(trace) = trace
+            && trace.since > there
+        {
+            self.traces.insert(key, Some(Trace { there: Some(there), ..trace }));
+            return Ok(());
+        }
+        self.put(Entry::Manifest {
+            registry: registry.clone(),
+            repository: repository.clone(),
+            digest: digest.clone(),
+            pushed_at: there,
+        });
+        if known.is_some() {
+            return Ok(());
+        }
+        self.repository(registry, repository, |r| r.manifests += 1)
+    }
+
+    /// A manifest, or a blob that is of no interest, was gone at `at`.
+    fn deleted(
+        &mut self,
+        registry: &RegistryName,
+        repository: &RepositoryName,
+        digest: &Digest,
+        at: Timestamp,
+    ) -> Result<(), SearchError> {
+        let key = manifest_key(registry, repository, digest);
+        let known = self.live_manifest(&key)?;
+        let trace = self.trace(&key)?;
+        let since = trace.as_ref().map_or(at, |trace| trace.since.max(at));
+        let there = known.or(trace.and_then(|trace| trace.there));
+        self.traces.insert(key.clone(), Some(Trace { since, there, digest: None }));
+        if known.is_some_and(|there| there < since) {
+            self.pending.insert(key, None);
+            self.repository(registry, repository, |r| {
+                r.manifests = r.manifests.saturating_sub(1);
+            })?;
+        }
+        self.untag(registry, repository, digest, at)
+    }
+
+    /// A tag points to `digest`, or nowhere, since `at`; unless we know of something later.
+    fn assign(
+        &mut self,
+        registry: &RegistryName,
+        repository: &RepositoryName,
+        tag: &TagName,
+        digest: Option<&Digest>,
+        at: Timestamp,
+        observed: bool,
+    ) -> Result<(), SearchError> {
+        let key = tag_key(registry, repository, tag);
+        let (live, before) = match self.load(&key)? {
+            Some(Entry::Tag { digest, pushed_at, .. }) => (true, Some((pushed_at, Some(digest)))),
+            _ => (false, self.trace(&key)?.map(|trace| (trace.since, trace.digest))),
+        };
+        if let Some((since, known)) = &before {
+            let same = observed && live && known.as_ref() == digest;
+            if same || (at, digest) < (*since, known.as_ref()) {
+                return Ok(());
+            }
+        }
+        let there = match digest {
+            Some(digest) => {
+                let trace = self.trace(&manifest_key(registry, repository, digest))?;
+                trace.is_none_or(|trace| trace.since <= at).then_some(digest)
+            }
+            None => None,
+        };
+        if let Some(digest) = there {
+            self.put(Entry::Tag {
                 registry: registry.clone(),
                 repository: repository.clone(),
+                tag: tag.clone(),
                 digest: digest.clone(),
                 pushed_at: at,
             });
-        }
-        if !known || pushed {
-            self.repository(registry, repository, |r| {
-                r.manifests += u64::from(!known);
-                r.pushed_at = Some(at);
-            })?;
+            self.traces.insert(key, None);
+        } else {
+            self.pending.insert(key.clone(), None);
+            let trace = Trace { since: at, there: None, digest: digest.cloned() };
+            self.traces.insert(key, Some(trace));
         }
         Ok(())
+    }
+
+    /// When a manifest that the registry has was last there.
+    fn live_manifest(&self, key: &str) -> Result<Option<Timestamp>, SearchError> {
+        Ok(match self.load(key)? {
+            Some(Entry::Manifest { pushed_at, .. }) => Some(pushed_at),
+            _ => None,
+        })
     }
 
     /// Changes the numbers of a repository, which is new if need be.
@@ -362,12 +441,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Drops the tags that point to a manifest that is gone.
+    /// Drops the tags that have pointed to a manifest since before it went at `at`.
     fn untag(
         &mut self,
         registry: &RegistryName,
         repository: &RepositoryName,
-        gone: &domain::digest::Digest,
+        gone: &Digest,
+        at: Timestamp,
     ) -> Result<(), SearchError> {
         let inside = Fields::term(self.fields.inside, &inside_key(registry, repository));
         let hex = gone.as_str().split_once(':').map_or(gone.as_str(), |(_, hex)| hex);
@@ -389,15 +469,16 @@ impl Writer {
             if !key.starts_with(&first) {
                 break;
             }
-            if matches!(entry, Some(Entry::Tag { digest, .. }) if digest == gone) {
+            if let Some(Entry::Tag { digest, pushed_at, .. }) = entry
+                && digest == gone
+                && *pushed_at < at
+            {
+                let trace = Trace { since: *pushed_at, there: None, digest: Some(gone.clone()) };
+                self.traces.insert(key.clone(), Some(trace));
                 *entry = None;
             }
         }
         Ok(())
-    }
-
-    fn drop_tag(&mut self, registry: &RegistryName, repository: &RepositoryName, tag: &TagName) {
-        self.pending.insert(tag_key(registry, repository, tag), None);
     }
 
     /// Writes what lies below a prefix again where another namespace decides now.
@@ -432,11 +513,26 @@ impl Writer {
         self.pending.insert(entry.key(), Some(entry));
     }
 
+    /// What is left of something that is gone, or of a deletion that something survived.
+    fn trace(&self, key: &str) -> Result<Option<Trace>, SearchError> {
+        if let Some(trace) = self.traces.get(key) {
+            return Ok(trace.clone());
+        }
+        let Some(address) = self.find(&trace_key(key))? else { return Ok(None) };
+        let doc = self.searcher.doc(address)?;
+        self.fields.traced(&doc).map(|(_, trace)| Some(trace)).ok_or(SearchError::Torn)
+    }
+
     /// An entry as of now.
     fn load(&self, key: &str) -> Result<Option<Entry>, SearchError> {
         if let Some(entry) = self.pending.get(key) {
             return Ok(entry.clone());
         }
+        self.find(key)?.map(|address| self.stored(address)).transpose()
+    }
+
+    /// The document of this key, as of the last commit.
+    fn find(&self, key: &str) -> Result<Option<DocAddress>, SearchError> {
         let term = Fields::term(self.fields.key, key);
         for (ordinal, segment) in (0..).zip(self.searcher.segment_readers()) {
             let inverted = segment.inverted_index(self.fields.key)?;
@@ -447,7 +543,7 @@ impl Writer {
             let mut doc = postings.doc();
             while doc != tantivy::TERMINATED {
                 if segment.alive_bitset().is_none_or(|alive| alive.is_alive(doc)) {
-                    return self.stored(DocAddress::new(ordinal, doc)).map(Some);
+                    return Ok(Some(DocAddress::new(ordinal, doc)));
                 }
                 doc = postings.advance();
             }

@@ -23,6 +23,7 @@ use projections::{Paging, ReadModels, manifests, repositories, tags};
 use serde_json::{Value, json};
 use tests::postgres::TestDatabase;
 use tower::ServiceExt as _;
+use web::registry::hints::Hints;
 use web::registry::notifications::{self, NotificationsState, PATH};
 
 pub(super) const SECRET: &str = "hook-secret";
@@ -34,7 +35,7 @@ pub(super) struct Bench {
     pub(super) db: TestDatabase,
     pub(super) desk: Desk,
     pub(super) read: ReadModels,
-    pub(super) lost: Arc<tokio::sync::Notify>,
+    pub(super) hints: Hints,
     pub(super) router: Router,
     runner: Runner,
 }
@@ -59,15 +60,15 @@ impl Bench {
             _ => None,
         });
         let robots = BTreeSet::from([UserName::parse("scanner").unwrap()]);
-        let lost: Arc<tokio::sync::Notify> = Arc::default();
+        let hints = Hints::default();
         let router = notifications::router(NotificationsState {
             desk: desk.clone(),
             ingest: Ingest::new(desk.clone(), accounts, robots),
-            queue_lost: lost.clone(),
+            hints: hints.clone(),
         });
         let runner = Runner::new(log, db.service.clone(), Arc::new(move || now));
         let read = ReadModels::new(&db.service);
-        Self { db, desk, read, lost, router, runner }
+        Self { db, desk, read, hints, router, runner }
     }
 
     /// Posts an envelope around `events`, which must be taken.

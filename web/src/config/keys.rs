@@ -72,13 +72,15 @@ pub enum Kind {
     Url,
     /// A list of addresses and ranges such as `10.0.0.0/8`; separated by commas in a variable.
     Networks,
+    /// A list of account names; separated by commas in a variable.
+    Names,
 }
 
 const fn key(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Key {
     Key { name, kind, default, help }
 }
 
-use Kind::{Networks, Number, Path, Secret, Socket, Switch, Text, Url, Word};
+use Kind::{Names, Networks, Number, Path, Secret, Socket, Switch, Text, Url, Word};
 
 /// All of them, in the order in which `portus check` prints them.
 pub const KEYS: &[Key] = &[
@@ -144,6 +146,18 @@ pub const KEYS: &[Key] = &[
         Secret,
         "",
         "what its notifications carry as `Authorization: Bearer …`; unset: Portus makes one",
+    ),
+    key(
+        "notifications.robots",
+        Names,
+        "",
+        "accounts of scanners and the like, whose pulls no count takes in; `[\"scanner\"]`, in a variable separated by commas",
+    ),
+    key(
+        "reconcile.every_s",
+        Number(1, 604_800),
+        "900",
+        "how often a registry is compared with what it told; also a moment after each of its starts",
     ),
     key(
         "token.issuer",

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use domain::name::UserName;
+
 use super::keys::{KEYS, Key, Kind};
 use crate::client::Network;
 
@@ -200,12 +202,12 @@ fn from_toml(key: &Key, value: &toml::Value) -> Result<String, String> {
     let text = match (key.kind, value) {
         (Kind::Switch, toml::Value::Boolean(on)) => on.to_string(),
         (Kind::Number(..), toml::Value::Integer(number)) => number.to_string(),
-        (Kind::Networks, toml::Value::Array(entries)) => entries
+        (Kind::Networks | Kind::Names, toml::Value::Array(entries)) => entries
             .iter()
             .map(|entry| entry.as_str().ok_or("must be a list of texts"))
             .collect::<Result<Vec<_>, _>>()?
             .join(","),
-        (Kind::Switch | Kind::Number(..) | Kind::Networks, _) => {
+        (Kind::Switch | Kind::Number(..) | Kind::Networks | Kind::Names, _) => {
             return Err(format!("must be {}", describe(key.kind)));
         }
         (_, toml::Value::String(text)) => text.clone(),
@@ -257,6 +259,13 @@ fn parse(kind: Kind, text: &str) -> Result<String, String> {
             }
             Ok(entries.collect::<Vec<_>>().join(","))
         }
+        Kind::Names => {
+            let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+            for entry in entries.clone() {
+                UserName::parse(entry).map_err(|error| format!("`{entry}`: {error}"))?;
+            }
+            Ok(entries.collect::<Vec<_>>().join(","))
+        }
     }
 }
 
@@ -275,6 +284,7 @@ fn describe(kind: Kind) -> String {
         Kind::Path => "a path".to_owned(),
         Kind::Socket => "an address with a port, such as 127.0.0.1:3000".to_owned(),
         Kind::Url => "a URL such as https://portus.example.org".to_owned(),
+        Kind::Names => "a list of account names, such as scanner".to_owned(),
         Kind::Networks => "a list of addresses and ranges, such as 10.0.0.0/8".to_owned(),
     }
 }

@@ -21,10 +21,11 @@ use futures_util::StreamExt as _;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use jiff::Timestamp;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+use super::hints::Hints;
 use crate::client::{ClientAddress, RequestId};
 use crate::error::{RegistryCode, RegistryError};
 
@@ -55,9 +56,8 @@ pub struct NotificationsState {
     pub desk: Desk,
     /// Envelope to facts.
     pub ingest: Ingest,
-    /// Told when a registry process shows up that nobody had heard of: what its predecessor had
-    /// in its queue is lost, so its tags must be compared.
-    pub queue_lost: Arc<Notify>,
+    /// Told what is to be looked into in the registry, off this path.
+    pub hints: Hints,
 }
 
 /// The route, with and without a slash at its end: a redirect would lose the event, and hand the
@@ -106,7 +106,10 @@ async fn receive(State(door): State<Door>, request: Request) -> Response {
         Ok(receipt) => {
             count(&receipt, state.desk.clock.now());
             if receipt.new_instance {
-                state.queue_lost.notify_one();
+                state.hints.queue_lost(&registry);
+            }
+            if !receipt.bare.is_empty() {
+                state.hints.bare(&registry, receipt.bare);
             }
             metrics::histogram!("portus_notification_duration_seconds").record(started.elapsed());
             StatusCode::OK.into_response()

@@ -1,28 +1,34 @@
 //! Compares registries with what we know: when one of them has been restarted, and now and then.
+//! And reads at once for which platform an image is that was pushed, where the registry does not
+//! tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use commands::desk::Desk;
-use commands::reconcile::{self, Known, ReconcileError, Reconciled};
+use commands::reconcile::{Comparison, ReconcileError, Reconciled, Silent};
 use commands::registry::{RegistryClient, SUBJECT, Tokens, Want};
-use domain::digest::Digest;
-use domain::name::{RegistryName, RepositoryName, TagName};
+use domain::name::RegistryName;
 use domain::scope::ScopeAction;
 use projections::registries::RegistryRow;
 use projections::runner::Runner;
-use projections::{MAX_PAGE, Paging, ReadModels, registries, repositories, tags};
-use tokio::sync::Notify;
-use tokio::time::timeout;
+use projections::{ReadModels, registries};
+use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::hints::{Bare, Hints};
+use super::known::FromReadModels;
 use super::signer::{Access, Signer, Wanted, Word};
 
-/// How often registries are compared without a reason.
-pub const PERIOD: Duration = Duration::from_secs(15 * 60);
+/// How long after the start registries are compared for the first time.
+const FIRST: Duration = Duration::from_secs(60);
 /// How long a registry that has just spoken is left to say the rest.
 const SETTLE: Duration = Duration::from_secs(2);
+/// How long what differs is left alone before it is looked at again: notifications are on their way.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long it may take to describe one image.
+const DESCRIBE: Duration = Duration::from_secs(10);
 
 /// The job. Cheap to clone.
 #[derive(Clone)]
@@ -31,33 +37,70 @@ pub struct Reconciler {
     pub desk: Desk,
     /// What we know.
     pub read: ReadModels,
-    /// Says whether this node leads: one of several is enough.
+    /// Says whether this node leads: one of several is enough. And how far what we know has come.
     pub runner: Runner,
     /// Signs our tokens.
     pub signer: Signer,
-    /// Asks for a comparison now.
-    pub queue_lost: Arc<Notify>,
+    /// What notifications leave to us.
+    pub hints: Hints,
+    /// What was read in vain before.
+    pub silent: Arc<Silent>,
+    /// How often registries are compared without a reason.
+    pub period: Duration,
 }
 
 impl Reconciler {
-    /// Runs until it is dropped.
+    /// Compares until it is dropped: each registry by itself, so that one that is slow holds up no
+    /// other.
     pub async fn run(&self) {
+        let mut rounds = Rounds::new(self);
+        let mut next = Instant::now() + FIRST.min(self.period);
         loop {
-            let asked = timeout(PERIOD, self.queue_lost.notified()).await.is_ok();
-            if asked {
-                tokio::time::sleep(SETTLE).await;
-            } else if !self.runner.leads() {
-                continue;
-            }
-            match registries::list(&self.read).await {
-                Ok(all) => {
-                    for registry in &all {
-                        self.report(registry, self.compare(registry).await);
+            tokio::select! {
+                lost = self.hints.lost() => {
+                    for registry in lost {
+                        rounds.start(registry, SETTLE);
                     }
                 }
-                Err(error) => tracing::warn!(%error, "cannot list registries to compare"),
+                () = sleep_until(next) => {
+                    next = Instant::now() + self.period;
+                    if self.runner.leads() {
+                        for registry in self.registries().await {
+                            rounds.start(registry, Duration::ZERO);
+                        }
+                    }
+                }
+                () = rounds.one_done() => {}
             }
         }
+    }
+
+    /// Describes images until it is dropped.
+    pub async fn describe(&self) {
+        loop {
+            let (registry, repository, digest) = self.hints.next_bare().await;
+            let done = timeout(DESCRIBE, self.describe_one(&(registry, repository, digest))).await;
+            let outcome = match done {
+                Ok(Ok(_)) => "done",
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "an image's platform is read at the next comparison");
+                    "failed"
+                }
+                Err(_) => "failed",
+            };
+            metrics::counter!("portus_job_runs_total", "job" => "describe", "outcome" => outcome)
+                .increment(1);
+        }
+    }
+
+    async fn describe_one(
+        &self,
+        (registry, repository, digest): &Bare,
+    ) -> Result<bool, ReconcileError> {
+        let Some(row) = self.row(registry).await? else { return Ok(false) };
+        let client = RegistryClient::new(&row.url, self.tokens(&row.service))?;
+        let known = self.known();
+        self.comparison(registry, &client, &known).describe(repository, digest).await
     }
 
     /// Compares one registry.
@@ -65,33 +108,48 @@ impl Reconciler {
     /// # Errors
     ///
     /// [`ReconcileError`].
-    pub async fn compare(&self, row: &RegistryRow) -> Result<Reconciled, ReconcileError> {
-        let registry = RegistryName::parse(&row.name)
-            .map_err(|error| ReconcileError::Known(error.to_string()))?;
+    pub async fn compare(&self, registry: &RegistryName) -> Result<Reconciled, ReconcileError> {
+        let Some(row) = self.row(registry).await? else { return Ok(Reconciled::default()) };
         let client = RegistryClient::new(&row.url, self.tokens(&row.service))?;
-        reconcile::reconcile(&self.desk, &registry, &client, self).await
+        let known = self.known();
+        self.comparison(registry, &client, &known).run().await
     }
 
-    fn report(&self, registry: &RegistryRow, done: Result<Reconciled, ReconcileError>) {
-        let outcome = match done {
-            Ok(Reconciled { observed, missed, failed, repositories }) => {
-                tracing::info!(
-                    registry = registry.name,
-                    repositories,
-                    observed,
-                    missed,
-                    failed,
-                    "compared with the registry"
-                );
-                if failed == 0 { "done" } else { "partial" }
-            }
+    fn comparison<'a>(
+        &'a self,
+        registry: &'a RegistryName,
+        client: &'a RegistryClient,
+        known: &'a FromReadModels<'a>,
+    ) -> Comparison<'a> {
+        Comparison {
+            log: &*self.desk.log,
+            clock: &self.desk.clock,
+            registry,
+            client,
+            known,
+            silent: &self.silent,
+            grace: GRACE,
+        }
+    }
+
+    fn known(&self) -> FromReadModels<'_> {
+        FromReadModels { log: &*self.desk.log, read: &self.read, runner: &self.runner }
+    }
+
+    async fn row(&self, registry: &RegistryName) -> Result<Option<RegistryRow>, ReconcileError> {
+        let all = registries::list(&self.read).await;
+        let all = all.map_err(|error| ReconcileError::Known(error.to_string()))?;
+        Ok(all.into_iter().find(|row| row.name == registry.as_str()))
+    }
+
+    async fn registries(&self) -> Vec<RegistryName> {
+        match registries::list(&self.read).await {
+            Ok(all) => all.iter().filter_map(|row| RegistryName::parse(&row.name).ok()).collect(),
             Err(error) => {
-                tracing::warn!(registry = registry.name, %error, "not compared");
-                "failed"
+                tracing::warn!(%error, "cannot list registries to compare");
+                Vec::new()
             }
-        };
-        metrics::counter!("portus_job_runs_total", "job" => "reconcile", "outcome" => outcome)
-            .increment(1);
+        }
     }
 
     fn tokens(&self, service: &str) -> Tokens {
@@ -121,39 +179,71 @@ impl Reconciler {
     }
 }
 
-#[async_trait]
-impl Known for Reconciler {
-    async fn repositories(&self, registry: &RegistryName) -> Result<Vec<RepositoryName>, String> {
-        let mut all: Vec<RepositoryName> = Vec::new();
-        let mut after = String::new();
-        loop {
-            let names = repositories::names(&self.read, registry, &after).await;
-            let names = names.map_err(|error| error.to_string())?;
-            let Some(last) = names.last() else { return Ok(all) };
-            after.clone_from(last);
-            all.extend(names.iter().filter_map(|name| RepositoryName::parse(name).ok()));
-        }
+/// Comparisons under way, at most one a registry.
+struct Rounds<'a> {
+    of: &'a Reconciler,
+    tasks: JoinSet<()>,
+    running: HashMap<Id, RegistryName>,
+    /// Asked for while one was under way, which may have been too early.
+    again: BTreeSet<RegistryName>,
+}
+
+impl<'a> Rounds<'a> {
+    fn new(of: &'a Reconciler) -> Self {
+        let (tasks, running, again) = (JoinSet::new(), HashMap::new(), BTreeSet::new());
+        Self { of, tasks, running, again }
     }
 
-    async fn tags(
-        &self,
-        registry: &RegistryName,
-        repository: &RepositoryName,
-    ) -> Result<BTreeMap<TagName, Digest>, String> {
-        let mut all = BTreeMap::new();
-        let mut paging = Paging::first(MAX_PAGE);
-        loop {
-            let rows = tags::list(&self.read, registry, repository, &paging).await;
-            let rows = rows.map_err(|error| error.to_string())?;
-            let Some(last) = rows.last() else { return Ok(all) };
-            paging = Paging::after(last.name.clone(), MAX_PAGE);
-            for row in &rows {
-                if let (Ok(tag), Ok(digest)) =
-                    (TagName::parse(&row.name), Digest::parse(&row.digest))
-                {
-                    all.insert(tag, digest);
-                }
+    fn start(&mut self, registry: RegistryName, settle: Duration) {
+        if self.running.values().any(|running| *running == registry) {
+            self.again.insert(registry);
+            return;
+        }
+        let (of, name) = (self.of.clone(), registry.clone());
+        let task = self.tasks.spawn(async move {
+            sleep(settle).await;
+            report(&name, of.compare(&name).await);
+        });
+        self.running.insert(task.id(), registry);
+    }
+
+    /// Waits for ever when none is under way.
+    async fn one_done(&mut self) {
+        let id = match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(panicked)) => {
+                tracing::error!(error = %panicked, "a comparison broke off");
+                panicked.id()
             }
+            None => return std::future::pending().await,
+        };
+        if let Some(registry) = self.running.remove(&id)
+            && self.again.remove(&registry)
+        {
+            self.start(registry, SETTLE);
         }
     }
+}
+
+fn report(registry: &RegistryName, done: Result<Reconciled, ReconcileError>) {
+    let outcome = match done {
+        Ok(Reconciled { repositories, observed, missed, described, failed }) => {
+            tracing::info!(
+                %registry,
+                repositories,
+                observed,
+                missed,
+                described,
+                failed,
+                "compared with the registry"
+            );
+            if failed == 0 { "done" } else { "partial" }
+        }
+        Err(error) => {
+            tracing::warn!(%registry, %error, "not compared, or not to the end");
+            "failed"
+        }
+    };
+    metrics::counter!("portus_job_runs_total", "job" => "reconcile", "outcome" => outcome)
+        .increment(1);
 }

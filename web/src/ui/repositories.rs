@@ -192,7 +192,7 @@ async fn show_tags(
     };
     let may_star = visitor.viewer.may(Action::Star, &resource(&registry, &name));
     let page = Repository {
-        untagged: untagged(ui, &registry, &name).await?,
+        untagged: manifests::count_untagged(&ui.read, &registry, &name).await?,
         next: rows.last().filter(|_| more).map(|tag| tag.name.clone()),
         first,
         tags: rows,
@@ -204,18 +204,6 @@ async fn show_tags(
         now: visitor.now(),
     };
     Ok(visitor.show(&page.row.name, body(&page)))
-}
-
-/// How many manifests have no tag: of the first thousand, by digest.
-async fn untagged(
-    ui: &UiState,
-    registry: &RegistryName,
-    name: &RepositoryName,
-) -> Result<i64, PageError> {
-    let first = Paging::first(projections::MAX_PAGE);
-    let all = manifests::list(&ui.read, registry, name, &first).await?;
-    let untagged = all.iter().filter(|manifest| manifest.tags.is_empty()).count();
-    Ok(i64::try_from(untagged).unwrap_or(i64::MAX))
 }
 
 /// What the page of a repository shows.

@@ -145,7 +145,7 @@ fn rows(text: &str) -> Vec<ActivityRow> {
     known.chain([row("content.from_the_future", "done", text)]).collect()
 }
 
-const KINDS: [&str; 48] = [
+const KINDS: [&str; 50] = [
     "content.manifest_pushed",
     "content.manifest_pulled",
     "content.blob_mounted",
@@ -153,6 +153,8 @@ const KINDS: [&str; 48] = [
     "content.tag_deleted",
     "content.tag_observed",
     "content.tag_missed",
+    "content.manifest_observed",
+    "content.manifest_missed",
     "content.instance_seen",
     "content.notification_rejected",
     "repository.described",

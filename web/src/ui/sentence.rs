@@ -28,6 +28,8 @@ pub(super) fn sentence(row: &ActivityRow, registries: &Registries) -> Markup {
             "content.tag_deleted" => { (who) " deleted the tag " (image) }
             "content.tag_observed" => { "Portus saw " (image) " in the registry" }
             "content.tag_missed" => { "Portus no longer sees " (image) " in the registry" }
+            "content.manifest_observed" => { "Portus looked at " (image) " in the registry" }
+            "content.manifest_missed" => { "Portus no longer sees " (image) " in the registry" }
             "content.instance_seen" => { "The registry " b { (row.registry.as_deref().unwrap_or("?")) } " was started anew" }
             "content.notification_rejected" => { "A notification of " b { (row.registry.as_deref().unwrap_or("a registry")) } " could not be read: " (detail("reason")) }
             "repository.described" => { (who) " described " (image) }
