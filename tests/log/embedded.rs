@@ -203,7 +203,8 @@ async fn missing_programs_are_named_with_the_package_to_install() {
 #[tokio::test]
 async fn a_folder_that_the_servers_user_cannot_enter_is_named() {
     if !Uid::effective().is_root() {
-        return; // an ordinary user's server runs as that user
+        tests::watched::skipped("only root's server runs as another user");
+        return;
     }
     let dir = folder();
     let (closed, below) = (dir.path().join("closed"), dir.path().join("closed/below"));

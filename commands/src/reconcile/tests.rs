@@ -1,7 +1,5 @@
 mod hostile;
 
-use serde_json::json;
-
 use super::double::{IMAGE, Say, World, digest_of};
 use super::*;
 
