@@ -194,13 +194,26 @@ fn wait(child: &mut Child, shared: &Shared) -> String {
     }
 }
 
+/// What everybody who has a connection, or wants one, is told whenever a server starts or stops.
+const USUAL: [&str; 2] = ["57P01", "57P03"];
+
 /// Hands the server's log on to ours, and keeps the last lines.
 fn listen(stderr: impl Read, shared: &Shared) {
     for line in BufReader::new(stderr).split(b'\n') {
         let Ok(line) = line else { return };
-        let line = String::from_utf8_lossy(&line).trim().to_owned();
+        let line = String::from_utf8_lossy(&line);
+        // Not every line has a code: some go on where the one before ended.
+        let is_code =
+            |word: &str| word.len() == 5 && word.bytes().all(|b| b.is_ascii_alphanumeric());
+        let (code, line) = match line.split_once(' ') {
+            Some((code, rest)) if is_code(code) && rest.contains(":  ") => (code, rest),
+            _ => ("", &*line),
+        };
+        let line = line.trim().to_owned();
         if line.contains("PANIC:") {
             tracing::error!(target: "postgres", "{line}");
+        } else if USUAL.contains(&code) {
+            tracing::debug!(target: "postgres", "{line}");
         } else if line.contains("FATAL:") || line.contains("WARNING:") {
             tracing::warn!(target: "postgres", "{line}");
         } else {

@@ -81,7 +81,9 @@ impl Folder {
             ("unix_socket_permissions", "0700"),
             ("logging_collector", "off"),
             ("log_destination", "stderr"),
-            ("log_line_prefix", ""),
+            // The code says what is worth telling, in words of one language.
+            ("log_line_prefix", "%e "),
+            ("lc_messages", "C"),
             // A wrong statement of ours is in our own log; what clients send must not be here.
             ("log_statement", "none"),
             ("log_min_error_statement", "panic"),
