@@ -194,8 +194,9 @@ fn wait(child: &mut Child, shared: &Shared) -> String {
     }
 }
 
-/// What everybody who has a connection, or wants one, is told whenever a server starts or stops.
-const USUAL: [&str; 2] = ["57P01", "57P03"];
+/// What everybody who has a connection, or wants one, is told whenever a server starts or stops;
+/// and that somebody hung up.
+const USUAL: [&str; 3] = ["57P01", "57P03", "08006"];
 
 /// Hands the server's log on to ours, and keeps the last lines.
 fn listen(stderr: impl Read, shared: &Shared) {
