@@ -50,7 +50,12 @@ const READ_PATIENCE: Duration = Duration::from_secs(30);
 /// While catching up, changes are committed at least so often.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// When live, commits are at least so far apart: a burst of pushes shares one.
-const COMMIT_PAUSE: Duration = Duration::from_millis(150);
+const COMMIT_PAUSE: Duration = Duration::from_millis(40);
+/// The same, after a commit of more than [`BUSY`] entries: where much is pushed, merging what many
+/// small commits leave behind would cost more than all the rest.
+const BUSY_PAUSE: Duration = Duration::from_millis(300);
+/// So many changed entries in one commit are a burst.
+const BUSY: usize = 16;
 /// Facts that change nothing here may pass without a commit, but no more than these: they would
 /// be read again after a restart.
 const MAX_PASSED: u64 = 100_000;
@@ -179,6 +184,8 @@ struct Folding {
     /// Whether the log was found to be the one that the index was made from.
     recognised: bool,
     committed_at: Instant,
+    /// How long the next commit waits after that.
+    pause: Duration,
 }
 
 impl SearchIndex {
@@ -208,7 +215,12 @@ impl SearchIndex {
         })?;
         let (searcher, rooms) = writer.view();
         let progress = Progress { position: writer.committed.position, halted: None };
-        let folding = Folding { writer, recognised: false, committed_at: Instant::now() };
+        let folding = Folding {
+            writer,
+            recognised: false,
+            committed_at: Instant::now(),
+            pause: COMMIT_PAUSE,
+        };
         Ok(Self(Arc::new(Shared {
             fields,
             view: ArcSwap::from_pointee(View { searcher, rooms }),
@@ -343,8 +355,11 @@ impl SearchIndex {
                 Ok(true) => {
                     pause = FIRST_PAUSE;
                     log.wait_beyond(self.position(), None).await;
-                    let last = self.0.writer.lock().await.committed_at;
-                    self.0.pace.rest(COMMIT_PAUSE.saturating_sub(last.elapsed())).await;
+                    let (last, pause) = {
+                        let folding = self.0.writer.lock().await;
+                        (folding.committed_at, folding.pause)
+                    };
+                    self.0.pace.rest(pause.saturating_sub(last.elapsed())).await;
                 }
                 Ok(false) => pause = FIRST_PAUSE,
                 Err(SearchError::Halted(halted)) => {
@@ -447,6 +462,7 @@ fn take(writer: &mut Writer, recorded: &Recorded) -> Result<Result<(), Halted>, 
 
 fn commit(folding: &mut Folding, shared: &Shared) -> Result<(), SearchError> {
     let started = Instant::now();
+    folding.pause = if folding.writer.pending() > BUSY { BUSY_PAUSE } else { COMMIT_PAUSE };
     folding.writer.commit()?;
     publish(folding, shared);
     metrics::histogram!("portus_search_commit_seconds").record(started.elapsed().as_secs_f64());
