@@ -48,9 +48,12 @@ pub const LOCKOUT: SignedDuration = SignedDuration::from_mins(15);
 pub const FAILURES_PER_ADDRESS: u32 = 60;
 /// See [`FAILURES_PER_ADDRESS`].
 pub const ADDRESS_WINDOW: SignedDuration = SignedDuration::from_mins(1);
-/// The most accounts and addresses, each, whose failures are counted. Who comes beyond that shares
-/// one count with all others beyond it; nobody's count is ever reset by others.
+/// The most accounts and addresses, each, whose failures are counted one by one. Who comes beyond
+/// that counts with a group ([`CROWDS`]); nobody's count is ever reset by others.
 pub const COUNTED: usize = 50_000;
+/// Groups in which accounts, and addresses, beyond [`COUNTED`] count together: ten wrong secrets lock
+/// one group. To lock all takes 327,680 different guesses in a quarter of an hour, each a slow hash.
+pub const CROWDS: u64 = 32_768;
 /// The most passwords remembered, right and wrong ones each.
 pub const REMEMBERED: usize = 50_000;
 /// How long a right password is remembered, unless its account changes before.

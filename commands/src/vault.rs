@@ -93,7 +93,8 @@ impl Vault {
     }
 
     /// Seals address and user agent with the key of whoever acts (of the day, for anonymous ones).
-    /// `None` when the origin holds neither.
+    /// `None` when the origin holds neither, or the key was changed by other hands than ours: that
+    /// is said loudly, and stops neither the fact nor anybody else.
     ///
     /// # Errors
     ///
@@ -108,7 +109,7 @@ impl Vault {
         keys::seal_origin(&self.0, actor, at, associated, origin).await
     }
 
-    /// Opens what [`Self::seal_origin`] sealed. `None` when its key was erased.
+    /// Opens what [`Self::seal_origin`] sealed. `None` when its key was erased, or is broken.
     ///
     /// # Errors
     ///
@@ -170,7 +171,8 @@ impl Vault {
         profile::set(&self.0, user, new).await
     }
 
-    /// E-mail address and display name; empty when none were set or they were erased.
+    /// E-mail address and display name; empty when none were set, they were erased, or the user's
+    /// key is broken.
     ///
     /// # Errors
     ///

@@ -137,17 +137,37 @@ pub async fn rebuild(
     name: &str,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Vec<Rebuilt>, RebuildError> {
-    let all = crate::relational();
-    let chosen: Vec<_> = all.iter().filter(|p| name == "all" || p.name() == name).collect();
-    if chosen.is_empty() {
-        let names: Vec<_> = all.iter().map(|projection| projection.name()).collect();
-        return Err(RebuildError::Unknown(name.to_owned(), names.join(", ")));
-    }
     let mut rebuilt = Vec::new();
-    for projection in chosen {
+    for projection in named(name)? {
         rebuilt.push(rebuild_one(log, pool, projection.as_ref(), now, progress).await?);
     }
     Ok(rebuilt)
+}
+
+/// As [`rebuild`], but throws the new rows away when they have been compared.
+///
+/// # Errors
+///
+/// [`RebuildError`].
+pub async fn compare(
+    log: &Arc<dyn EventLog>,
+    pool: &PgPool,
+    name: &str,
+    progress: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<Vec<Rebuilt>, RebuildError> {
+    let mut compared = Vec::new();
+    for projection in named(name)? {
+        compared.push(compare_one(log, pool, projection.as_ref(), progress).await?);
+    }
+    Ok(compared)
+}
+
+fn named(name: &str) -> Result<Vec<Arc<dyn Projection>>, RebuildError> {
+    let all = crate::relational();
+    let names: Vec<_> = all.iter().map(|projection| projection.name()).collect();
+    let unknown = || RebuildError::Unknown(name.to_owned(), names.join(", "));
+    let chosen = all.into_iter().filter(|p| name == "all" || p.name() == name).collect::<Vec<_>>();
+    if chosen.is_empty() { Err(unknown()) } else { Ok(chosen) }
 }
 
 /// Rebuilds one projection.
@@ -163,8 +183,53 @@ pub async fn rebuild_one(
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Rebuilt, RebuildError> {
     let name = projection.name();
+    let Built { mut session, mut building, rebuilt } =
+        build(log, pool, projection, progress).await?;
+    swap(log, pool, projection, &mut building).await?;
+    let Rebuilt { at, digest, .. } = rebuilt.clone();
+    let fact = SystemEvent::ProjectionRebuilt { projection: name.to_owned(), at, digest };
+    let key = format!("projection-rebuilt:{name}:{}", building.version);
+    say(log.as_ref(), now, fact, key).await?;
+    // Nobody names the old tables any more; who still reads them is waited for.
+    drop_leftovers(&mut session, projection, None).await?;
+    session.close().await?;
+    Ok(rebuilt)
+}
+
+/// Builds one projection aside, compares it with the live rows, and throws it away: nothing that
+/// anybody reads has changed, and the log holds nothing of it.
+///
+/// # Errors
+///
+/// [`RebuildError`].
+pub async fn compare_one(
+    log: &Arc<dyn EventLog>,
+    pool: &PgPool,
+    projection: &dyn Projection,
+    progress: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<Rebuilt, RebuildError> {
+    let Built { mut session, rebuilt, .. } = build(log, pool, projection, progress).await?;
+    drop_leftovers(&mut session, projection, None).await?;
+    session.close().await?;
+    Ok(rebuilt)
+}
+
+/// New rows beside the live ones, compared with them.
+struct Built {
+    /// Holds the lock under which one process at a time builds: it goes with the session.
+    session: PgConnection,
+    building: Generation,
+    rebuilt: Rebuilt,
+}
+
+async fn build(
+    log: &Arc<dyn EventLog>,
+    pool: &PgPool,
+    projection: &dyn Projection,
+    progress: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<Built, RebuildError> {
+    let name = projection.name();
     let live = checkpoint::live(pool, projection).await?;
-    // The lock lives as long as this session, so it goes with us, however we end.
     let mut session = pool.acquire().await?.detach();
     let locked: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1, hashtext($2))")
         .bind(REBUILD_KEY)
@@ -179,18 +244,11 @@ pub async fn rebuild_one(
     fill(log, pool, projection, &mut building, live.position, progress).await?;
     let (before, at) = digest_live(pool, projection, &mut building, log, progress).await?;
     let digest = digest_schema(&mut session, projection, &building.schema).await?;
-    swap(log, pool, projection, &mut building).await?;
-    let rebuilt = Rebuilt { projection: name, at, digest: digest.clone(), before };
+    let rebuilt = Rebuilt { projection: name, at, digest, before };
     if rebuilt.same() == Some(false) {
         tracing::error!(projection = name, "the old rows were not what the log says");
     }
-    let fact = SystemEvent::ProjectionRebuilt { projection: name.to_owned(), at, digest };
-    let key = format!("projection-rebuilt:{name}:{}", building.version);
-    say(log.as_ref(), now, fact, key).await?;
-    // Nobody names the old tables any more; who still reads them is waited for.
-    drop_leftovers(&mut session, projection, None).await?;
-    session.close().await?;
-    Ok(rebuilt)
+    Ok(Built { session, building, rebuilt })
 }
 
 /// SHA-256 over all rows of the live generation, with the position that they stand at.

@@ -6,6 +6,7 @@ mod accounts;
 mod artifacts;
 mod bench;
 mod copies;
+mod deploy;
 mod docker;
 mod faults;
 mod hostile;

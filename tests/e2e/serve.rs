@@ -144,6 +144,31 @@ async fn a_check_of_a_running_service_finds_all_well_and_every_source() {
 }
 
 #[tokio::test]
+async fn the_service_manager_hears_when_it_is_ready_and_when_it_stops() {
+    if !have_docker() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+    let hears = || {
+        let mut text = [0; 64];
+        let length = socket.recv(&mut text).unwrap();
+        String::from_utf8_lossy(&text[..length]).into_owned()
+    };
+    let path = path.display().to_string();
+    let site = Program::start_with(&[("NOTIFY_SOCKET", &path), ("WATCHDOG_USEC", "2000000")]).await;
+    assert_eq!(hears(), "READY=1");
+    let ready = reqwest::get(format!("{}/readyz", site.url())).await.unwrap();
+    assert_eq!(ready.status(), 200);
+    assert_eq!([hears(), hears()], ["WATCHDOG=1", "WATCHDOG=1"]);
+    assert_eq!(site.stop(), 0);
+    let last = std::iter::repeat_with(hears).find(|message| message != "WATCHDOG=1");
+    assert_eq!(last.as_deref(), Some("STOPPING=1"));
+}
+
+#[tokio::test]
 async fn a_second_service_on_the_same_folder_is_refused() {
     if !have_docker() {
         return;
@@ -166,6 +191,45 @@ async fn rebuilding_beside_the_running_service_gives_the_same_digests() {
     assert!(said.contains("the same as before") && !said.contains("DIFFERENT"), "{said}");
     let status = site.cli(&["projections", "status"]).await;
     assert!(status.contains("activity"), "{status}");
+    assert_eq!(site.stop(), 0);
+}
+
+#[tokio::test]
+async fn a_dry_replay_compares_with_the_log_and_changes_nothing() {
+    if !have_docker() {
+        return;
+    }
+    let site = Program::start().await;
+    site.person("carol").await;
+    let data = site.data().display().to_string();
+    let replay = || portus(&["replay", "--dry-run", "--data-dir", &data], &[]);
+    let before = site.head().await;
+    says(&replay(), 0, &["the same as before", "activity: position ", "/s in "]);
+
+    // One row of a table, changed by hand.
+    let mut db = site.database().await;
+    let changed =
+        sqlx::query("UPDATE read_directory.users SET admin = NOT admin WHERE name = 'carol'");
+    assert_eq!(changed.execute(&mut db).await.unwrap().rows_affected(), 1);
+    says(&replay(), 3, &["directory: ", "DIFFERENT from before", "not what the log says"]);
+
+    // Neither has swapped, left a table behind, or told the log anything.
+    let wrong: bool =
+        sqlx::query_scalar("SELECT admin FROM read_directory.users WHERE name = 'carol'")
+            .fetch_one(&mut db)
+            .await
+            .unwrap();
+    assert!(wrong, "a dry run repairs nothing");
+    let left: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^read_.*_[0-9]+$'")
+            .fetch_one(&mut db)
+            .await
+            .unwrap();
+    assert_eq!((left, site.head().await), (0, before));
+
+    // A real one does repair it, and says that there was something to repair.
+    says(&portus(&["replay", "directory", "--data-dir", &data], &[]), 3, &["DIFFERENT"]);
+    says(&replay(), 0, &["the same as before"]);
     assert_eq!(site.stop(), 0);
 }
 

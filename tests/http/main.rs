@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod api;
+mod canary;
 mod notifications;
 mod service;
+mod table;
 mod token;
 mod ui;

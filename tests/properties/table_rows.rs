@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use domain::access::{Action, Form, Graph, Resource, Subject};
+use domain::access::{Action, Graph, Resource, Subject};
 use domain::admin::AdminEvent;
 use domain::app_token::{AppTokenEvent, TokenId, TokenScope};
 use domain::event::Event;
@@ -11,80 +11,24 @@ use domain::namespace::{Holder, NamespaceEvent, Visibility};
 use domain::registry::{RegistryEvent, RegistrySettings};
 use domain::team::{Role, TeamEvent};
 use domain::user::{Account, Origin, UserEvent};
+use tests::table;
+pub(crate) use tests::table::Row;
 use uuid::Uuid;
 
 use crate::past::{graph_of, moment, name};
 
-const TABLE: &str = include_str!("../fixtures/authorization.csv");
-/// How many rows the table has; a cut file must not pass.
-pub(crate) const ROWS: usize = 8_291;
-
-#[derive(Debug, Clone)]
-pub(crate) struct Row {
-    pub(crate) who: String,
-    pub(crate) kind: String,
-    pub(crate) visibility: String,
-    pub(crate) role: String,
-    pub(crate) action: Action,
-    /// `None`: allowed.
-    pub(crate) refusal: Option<Form>,
-}
-
-impl Row {
-    /// The rows that differ in nothing but the action.
-    pub(crate) fn situation(&self) -> (String, String, String, String) {
-        (self.who.clone(), self.kind.clone(), self.visibility.clone(), self.role.clone())
-    }
-
-    /// Who acts with an administrator's power.
-    pub(crate) fn is_admin(&self) -> bool {
-        matches!(self.who.as_str(), "admin" | "admin_app_token[admin]")
-    }
-}
-
 /// Every row with its world.
 pub(crate) fn rows() -> &'static [(Row, Scene)] {
     static ALL: LazyLock<Vec<(Row, Scene)>> = LazyLock::new(|| {
-        let mut reader = csv::Reader::from_reader(TABLE.as_bytes());
-        let rows = reader.records().map(|record| row(&record.unwrap()));
         let mut graphs: HashMap<_, Graph> = HashMap::new();
         let with_world = |row: Row| {
             let graph = graphs.entry(row.situation()).or_insert_with(|| world(&row)).clone();
             let (subjects, resources) = (subjects(&row.who), resources(&row));
             (row, Scene { graph, subjects, resources })
         };
-        let all: Vec<_> = rows.map(with_world).collect();
-        assert_eq!(all.len(), ROWS);
-        all
+        table::rows().into_iter().map(with_world).collect()
     });
     &ALL
-}
-
-fn row(record: &csv::StringRecord) -> Row {
-    let [who, kind, visibility, role, action, expected, note] =
-        [0, 1, 2, 3, 4, 5, 6].map(|column| record.get(column).unwrap().to_owned());
-    let form = note.split("; ").find_map(|part| part.strip_prefix("form=")).map(form);
-    assert_eq!(expected == "deny", form.is_some(), "{record:?}");
-    Row {
-        who,
-        kind,
-        visibility,
-        role,
-        action: serde_json::from_value(action.into()).unwrap(),
-        refusal: form,
-    }
-}
-
-fn form(text: &str) -> Form {
-    match text {
-        "omit" => Form::Omit,
-        "partial" => Form::Partial,
-        "401" => Form::Unauthorized,
-        "403" => Form::Forbidden,
-        "404" => Form::NotFound,
-        "signin" => Form::SignIn,
-        other => panic!("no such form: {other}"),
-    }
 }
 
 /// A row's world: its graph, the subjects that its `who` means, and the resources that it is about.

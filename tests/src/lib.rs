@@ -8,5 +8,6 @@ pub mod postgres;
 pub mod program;
 pub mod registry;
 pub mod site;
+pub mod table;
 pub mod watched;
 pub mod witness;

@@ -37,7 +37,7 @@ use crate::registry::keys::KeyStore;
 use crate::registry::notifications::NotificationsState;
 use crate::registry::reconciler::Reconciler;
 use crate::registry::recorder::{Keep, Recorder};
-use crate::registry::signer::{KeyForm, Signer, SignerOptions};
+use crate::registry::signer::{Signer, SignerOptions};
 use crate::registry::token::{ANSWER_WITHIN, TokenState};
 use crate::registry_child::{RegistryChild, Settings as RegistrySetup};
 use crate::supervise::{Fatal, Stage, Supervisor};
@@ -256,7 +256,8 @@ impl Parts {
         });
 
         let now = ground.desk.clock.now();
-        let keys = KeyStore::open(&ground.data.join(KEYS), now).map_err(StartError::failed)?;
+        let keys = KeyStore::open_as(&ground.data.join(KEYS), config.token.keys, now)
+            .map_err(StartError::failed)?;
         let signer = Signer::open(keys, signer_options(config, address), now);
         let signer = signer.map_err(StartError::failed)?;
         supervisor.keep(Stage::Recorder, "signing keys", {
@@ -321,7 +322,8 @@ impl Parts {
                     ground.database.service.clone(),
                     ground.desk.clock.clone(),
                     external.is_secure(),
-                ),
+                )
+                .lasting(config.session.idle, config.session.absolute),
                 desk: ground.desk.clone(),
                 external,
             },
@@ -383,7 +385,6 @@ fn signer_options(config: &Config, address: SocketAddr) -> SignerOptions {
     });
     SignerOptions {
         lifetime_s: i64::try_from(config.token.lifetime.as_secs()).unwrap_or(i64::MAX),
-        form: if config.token.with_chain { KeyForm::Chain } else { KeyForm::KeyId },
         ..SignerOptions::new(issuer)
     }
 }

@@ -98,6 +98,20 @@ impl Viewer {
         self.graph.visible(&self.policy, &self.subject, self.at)
     }
 
+    /// What the person may see who stands behind the caller: for finding a thing for which a right
+    /// is asked next. So a token that does not reach that far is refused as such, and what its owner
+    /// may not see looks absent to it as well.
+    #[must_use]
+    pub fn owner_visible(&self) -> Visible {
+        match &self.subject {
+            Subject::Token { owner, .. } => {
+                let owner = Subject::Account { name: owner.clone() };
+                self.graph.visible(&self.policy, &owner, self.at)
+            }
+            _ => self.visible(),
+        }
+    }
+
     /// Whose activities they may see, for the feed.
     #[must_use]
     pub fn visible_activities(&self) -> Visible {

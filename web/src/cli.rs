@@ -24,6 +24,7 @@ use crate::app::StartError;
 use crate::config::{Config, DEFAULT_FILE, Layers, Resolved};
 use crate::data_dir::DataDir;
 use crate::foundation::{FoundationError, KEYS};
+use crate::registry::keys::KeyStore;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -73,7 +74,7 @@ enum Command {
         #[command(subcommand)]
         command: AdminCommand,
     },
-    /// Make the read models again from the log (short for `projections rebuild`)
+    /// Make the read models again from the log, compare, and swap (short for `projections rebuild`)
     #[command(after_help = "Example:\n  portus replay --dry-run")]
     Replay(RebuildArgs),
     /// The read models: views of the log that may be thrown away
@@ -126,7 +127,7 @@ struct RebuildArgs {
     /// Which one
     #[arg(default_value = "all")]
     name: String,
-    /// Say what would be made again, from how many facts, and change nothing
+    /// Build and compare, but leave the old in place; exit code 3 when they differ
     #[arg(long)]
     dry_run: bool,
     /// For machines
@@ -144,6 +145,9 @@ enum KeysCommand {
         json: bool,
     },
     /// A new key in place of the present one; the service may be running, registries need nothing
+    ///
+    /// With `token.key_form = "key-id"` in two steps: the first announces a key, and when the
+    /// registries have been told, the second lets it sign.
     #[command(after_help = "Example:\n  portus keys rotate")]
     Rotate {
         /// For machines
@@ -240,15 +244,12 @@ fn dispatch(cli: Cli) -> Done {
         match cli.command {
             Command::Serve(_) => Box::pin(serve::run(config)).await,
             Command::Demo(_) => Box::pin(demo::run(config)).await,
-            Command::Replay(RebuildArgs { dry_run: true, json, .. })
-            | Command::Projections {
-                command:
-                    ProjectionsCommand::Status { json }
-                    | ProjectionsCommand::Rebuild(RebuildArgs { dry_run: true, json, .. }),
-            } => projections::status(&config, json).await,
+            Command::Projections { command: ProjectionsCommand::Status { json } } => {
+                projections::status(&config, json).await
+            }
             Command::Replay(args)
             | Command::Projections { command: ProjectionsCommand::Rebuild(args) } => {
-                projections::rebuild(&config, &args.name, args.json).await
+                projections::rebuild(&config, &args.name, args.dry_run, args.json).await
             }
             Command::Check { json } => check::run(&config, &resolved, json).await,
             Command::Admin { command: AdminCommand::Create { name, admin, password_file } } => {
@@ -263,9 +264,10 @@ fn dispatch(cli: Cli) -> Done {
 fn sign_with(config: &Config, command: &KeysCommand) -> Done {
     let data = DataDir::open_beside(&config.data_dir).map_err(Failure::failed)?;
     let (folder, now) = (data.root().join(KEYS), Clock::system().now());
+    let store = KeyStore::open_as(&folder, config.token.keys, now).map_err(Failure::failed)?;
     let text = match command {
-        KeysCommand::Show { json } => keys::show(&folder, now, *json),
-        KeysCommand::Rotate { json } => keys::rotate(&folder, now, *json),
+        KeysCommand::Show { json } => keys::show(&store, *json),
+        KeysCommand::Rotate { json } => keys::rotate(&store, now, *json),
     };
     say(text.map_err(Failure::failed)?.trim_end());
     Ok(())

@@ -11,10 +11,13 @@ use std::time::Duration;
 
 use domain::access::{Policy, PushPolicy};
 use domain::name::{RegistryName, UserName};
+use jiff::SignedDuration;
 use secrecy::SecretString;
 
 pub use self::resolve::{ConfigError, Layers, Resolved, Source};
 use crate::client::{Network, TrustedProxies};
+use crate::registry::keys::{KeyForm, Kind};
+use crate::registry::signing_key::Algorithm;
 
 /// Where the file is looked for unless somebody says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/portus/portus.toml";
@@ -40,6 +43,8 @@ pub struct Config {
     pub compare_every: Duration,
     /// See the section's type.
     pub token: Token,
+    /// See the section's type.
+    pub session: Session,
     /// How old the access graph may be before no token is given.
     pub staleness_bound: Duration,
     /// How far a projection may be behind before `/readyz` says so.
@@ -106,10 +111,19 @@ pub struct Token {
     pub refresh_lifetime: Duration,
     /// How long a right password is remembered.
     pub remember_password: Duration,
-    /// Whether tokens carry their key's certificate chain.
-    pub with_chain: bool,
+    /// By what tokens are signed, and how they name their key.
+    pub keys: Kind,
     /// Which answers become facts.
     pub decisions: Decisions,
+}
+
+/// How long sessions of the pages live.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Unused.
+    pub idle: SignedDuration,
+    /// In all.
+    pub absolute: SignedDuration,
 }
 
 /// Which answers of the token endpoint become facts.
@@ -181,12 +195,25 @@ impl Config {
                 lifetime: seconds(r, "token.lifetime_s"),
                 refresh_lifetime: seconds(r, "token.refresh_lifetime_s"),
                 remember_password: seconds(r, "token.remember_password_s"),
-                with_chain: r.text("token.key_form") == "chain",
+                keys: Kind {
+                    algorithm: match r.text("token.algorithm") {
+                        "RS256" => Algorithm::Rs256,
+                        _ => Algorithm::Es256,
+                    },
+                    form: match r.text("token.key_form") {
+                        "key-id" => KeyForm::KeyId,
+                        _ => KeyForm::Chain,
+                    },
+                },
                 decisions: match r.text("audit.token_decisions") {
                     "refused" => Decisions::Refused,
                     "none" => Decisions::None,
                     _ => Decisions::All,
                 },
+            },
+            session: Session {
+                idle: signed_seconds(r, "session.idle_s"),
+                absolute: signed_seconds(r, "session.lifetime_s"),
             },
             staleness_bound: Duration::from_millis(number(r, "access.staleness_bound_ms")),
             lag_bound: seconds(r, "projections.lag_bound_s"),
@@ -288,6 +315,10 @@ fn seconds(r: &Resolved, name: &str) -> Duration {
 
 fn names(text: &str) -> BTreeSet<UserName> {
     text.split(',').filter_map(|name| UserName::parse(name).ok()).collect()
+}
+
+fn signed_seconds(r: &Resolved, name: &str) -> SignedDuration {
+    SignedDuration::from_secs(i64::try_from(number(r, name)).unwrap_or(i64::MAX))
 }
 
 fn networks(text: &str) -> Vec<Network> {

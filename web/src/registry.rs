@@ -8,4 +8,5 @@ pub mod realm;
 pub mod reconciler;
 pub mod recorder;
 pub mod signer;
+pub mod signing_key;
 pub mod token;

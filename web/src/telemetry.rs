@@ -11,7 +11,10 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 use http::StatusCode;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::client::{ClientAddress, RequestId, cut};
 use crate::config::{Log, LogFormat};
@@ -40,14 +43,29 @@ pub fn write_logs(log: &Log) -> Result<(), String> {
         LogFormat::Json => true,
         LogFormat::Text => false,
     };
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = if json {
-        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        json_lines(filter, std::io::stderr).try_init()
     } else {
         let colour = terminal && std::env::var_os("NO_COLOR").is_none();
-        lines.with_ansi(colour).try_init()
+        let lines = tracing_subscriber::fmt().with_env_filter(filter);
+        lines.with_writer(std::io::stderr).with_ansi(colour).finish().try_init()
     };
     started.map_err(|error| error.to_string())
+}
+
+/// One JSON object a line, as services write them.
+pub fn json_lines<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .finish()
 }
 
 /// Starts counting, once a process; later calls hand out the same counters.

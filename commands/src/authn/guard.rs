@@ -2,7 +2,7 @@
 //! nobody's count is reset by others' attempts.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::remembered::Mark;
 use super::{
-    ADDRESS_WINDOW, AuthnError, COUNTED, DISTINCT_SECRETS, FAILURES_PER_ADDRESS, LOCKOUT,
+    ADDRESS_WINDOW, AuthnError, COUNTED, CROWDS, DISTINCT_SECRETS, FAILURES_PER_ADDRESS, LOCKOUT,
     LOCKOUT_WINDOW,
 };
 
@@ -21,8 +21,11 @@ pub(super) struct Guard(Mutex<Counts>);
 struct Counts {
     accounts: Table<UserName, Tries>,
     addresses: Table<[u8; 8], Window>,
-    /// All addresses that came when the table was full.
-    others: Window,
+    /// Accounts and addresses that came when the tables were full: each is in one of [`CROWDS`]
+    /// groups that nobody outside can work out, and counts together with it.
+    crowds: Table<u64, Tries>,
+    neighbourhoods: Table<u64, Window>,
+    grouping: RandomState,
 }
 
 /// Whether a password may be tried for an account.
@@ -54,8 +57,10 @@ impl Guard {
     pub(super) fn new() -> Self {
         Self(Mutex::new(Counts {
             accounts: Table::new(),
+            crowds: Table::new(),
+            grouping: RandomState::new(),
             addresses: Table::new(),
-            others: Window { start: Timestamp::MIN, count: 0 },
+            neighbourhoods: Table::new(),
         }))
     }
 
@@ -91,9 +96,7 @@ impl Guard {
     /// guesses count as well.
     pub(super) fn try_secret(&self, user: &UserName, secret: Mark, now: Timestamp) -> Try {
         let mut counts = self.counts();
-        let Some(tries) = counts.accounts.entry(user, now) else {
-            return Try::Locked; // more accounts under attack than we count: take no guesses
-        };
+        let tries = counts.tries(user, now);
         if let Some(until) = tries.locked_until {
             if now < until {
                 return Try::Locked;
@@ -116,18 +119,35 @@ impl Guard {
     /// That secret is not wrong, or nobody looked.
     pub(super) fn was_right(&self, user: &UserName, secret: Mark) {
         let mut counts = self.counts();
-        if let Some(tries) = counts.accounts.rows.get_mut(user) {
-            tries.wrong.retain(|(known, _)| *known != secret);
-            if tries.wrong.is_empty() && tries.locked_until.is_none() {
-                counts.accounts.rows.remove(user);
-            }
-        }
+        let crowd = counts.crowd(user);
+        counts.accounts.forgive(user, secret);
+        counts.crowds.forgive(&crowd, secret);
     }
 }
 
 impl Counts {
+    /// The account's own count, or when there are too many accounts under attack that of its group.
+    /// So a flood of known names locks those it guesses at, and nobody else: to fill every group
+    /// takes more guesses within [`LOCKOUT_WINDOW`] than the slow hashes let through.
+    fn tries(&mut self, user: &UserName, now: Timestamp) -> &mut Tries {
+        if self.accounts.has_room_for(user, now) {
+            return self.accounts.row(user, now);
+        }
+        let crowd = self.crowd(user);
+        self.crowds.row(&crowd, now)
+    }
+
+    fn crowd(&self, user: &UserName) -> u64 {
+        self.grouping.hash_one(user) % CROWDS
+    }
+
     fn window(&mut self, from: [u8; 8], now: Timestamp) -> &mut Window {
-        let window = self.addresses.entry(&from, now).unwrap_or(&mut self.others);
+        let window = if self.addresses.has_room_for(&from, now) {
+            self.addresses.row(&from, now)
+        } else {
+            let neighbourhood = self.grouping.hash_one(from) % CROWDS;
+            self.neighbourhoods.row(&neighbourhood, now)
+        };
         if window.is_over(now) {
             *window = Window { start: now, count: 0 };
         }
@@ -172,7 +192,8 @@ impl Row for Tries {
     }
 }
 
-/// At most [`COUNTED`] rows; those whose time is over make room, others never do.
+/// At most [`COUNTED`] rows, or as many as there are groups; rows whose time is over make room, others
+/// never do.
 struct Table<K, R> {
     rows: HashMap<K, R>,
     swept: Timestamp,
@@ -183,19 +204,32 @@ impl<K: Hash + Eq + Clone, R: Row> Table<K, R> {
         Self { rows: HashMap::new(), swept: Timestamp::MIN }
     }
 
-    /// The row; a new one if there is room, else `None`.
-    fn entry(&mut self, key: &K, now: Timestamp) -> Option<&mut R> {
-        if !self.rows.contains_key(key) {
-            if self.rows.len() >= COUNTED && now.duration_since(self.swept) >= SWEEP {
-                self.rows.retain(|_, row| !row.is_over(now));
-                self.swept = now;
-            }
-            if self.rows.len() >= COUNTED {
-                return None;
-            }
-            self.rows.insert(key.clone(), R::fresh(now));
+    /// The row, or a new one: where keys are not groups, ask for room first.
+    fn row(&mut self, key: &K, now: Timestamp) -> &mut R {
+        self.rows.entry(key.clone()).or_insert_with(|| R::fresh(now))
+    }
+
+    /// Whether there is a row for this key, or can be one.
+    fn has_room_for(&mut self, key: &K, now: Timestamp) -> bool {
+        if self.rows.len() < COUNTED || self.rows.contains_key(key) {
+            return true;
         }
-        self.rows.get_mut(key)
+        if now.duration_since(self.swept) >= SWEEP {
+            self.rows.retain(|_, row| !row.is_over(now));
+            self.swept = now;
+        }
+        self.rows.len() < COUNTED
+    }
+}
+
+impl<K: Hash + Eq> Table<K, Tries> {
+    fn forgive(&mut self, key: &K, secret: Mark) {
+        if let Some(tries) = self.rows.get_mut(key) {
+            tries.wrong.retain(|(known, _)| *known != secret);
+            if tries.wrong.is_empty() && tries.locked_until.is_none() {
+                self.rows.remove(key);
+            }
+        }
     }
 }
 
@@ -308,10 +342,72 @@ mod tests {
             let _ = guard.count(Some(IpAddr::V4(Ipv4Addr::from(n))), at(1));
         }
         assert_eq!(guard.counts().addresses.rows.len(), COUNTED);
+        assert!(guard.counts().neighbourhoods.rows.len() <= usize::try_from(CROWDS).unwrap());
         assert!(guard.may_try(victim, at(1)).is_err());
-        // Those for whom there is no room share one count.
-        assert!(guard.may_try(Some(IpAddr::V4(Ipv4Addr::from(149_999))), at(1)).is_err());
+        // Those for whom there is no room may go on, and are counted as well.
+        let late = Some(IpAddr::V4(Ipv4Addr::from(149_999)));
+        assert!(guard.may_try(late, at(1)).is_ok());
+        let more = (0..FAILURES_PER_ADDRESS).take_while(|_| guard.count(late, at(1)).is_ok());
+        assert!(more.count() < usize::try_from(FAILURES_PER_ADDRESS).unwrap());
+        assert!(guard.may_try(late, at(1)).is_err());
         // A minute later there is room again.
-        assert!(guard.count(Some(IpAddr::V4(Ipv4Addr::from(149_999))), at(120)).is_ok());
+        assert!(guard.count(late, at(120)).is_ok());
+    }
+
+    /// One wrong secret for each of so many accounts that no more are counted by name.
+    fn flooded() -> Guard {
+        let guard = Guard::new();
+        for n in 0..COUNTED {
+            let name = user(&format!("known-{n}"));
+            assert_eq!(guard.try_secret(&name, secret(n), at(0)), Try::Go);
+        }
+        assert_eq!(guard.counts().accounts.rows.len(), COUNTED);
+        guard
+    }
+
+    #[test]
+    fn a_flood_of_known_names_locks_nobody_else_out() {
+        let guard = flooded();
+        // Twice as many again: all of them may try, and be right.
+        for n in 0..2 * COUNTED {
+            let name = user(&format!("later-{n}"));
+            assert_eq!(guard.try_secret(&name, secret(n), at(1)), Try::Go, "{n}");
+            guard.was_right(&name, secret(n));
+        }
+        let counts = guard.counts();
+        assert_eq!((counts.accounts.rows.len(), counts.crowds.rows.len()), (COUNTED, 0));
+    }
+
+    #[test]
+    fn beyond_the_table_an_account_is_still_locked_by_guesses_and_few_others_with_it() {
+        let guard = flooded();
+        for n in 0..DISTINCT_SECRETS {
+            assert_eq!(guard.try_secret(&user("victim"), secret(n), at(1)), Try::Go);
+        }
+        let locked = guard.try_secret(&user("victim"), secret(99), at(1));
+        assert!(matches!(locked, Try::LockedNow { .. }), "{locked:?}");
+        assert_eq!(guard.try_secret(&user("victim"), secret(1), at(2)), Try::Locked);
+        let others = (0..1_000).map(|n| user(&format!("other-{n}")));
+        let hit = others.filter(|name| guard.try_secret(name, secret(7), at(2)) != Try::Go).count();
+        assert!(hit <= 5, "{hit} of 1,000 share a group of {CROWDS}");
+        // Nobody's own count was reset by all that.
+        for n in 1..DISTINCT_SECRETS {
+            assert_eq!(guard.try_secret(&user("known-0"), secret(n), at(3)), Try::Go);
+        }
+        let locked = guard.try_secret(&user("known-0"), secret(99), at(3));
+        assert!(matches!(locked, Try::LockedNow { .. }), "{locked:?}");
+    }
+
+    #[test]
+    fn memory_stays_bounded_however_many_known_names_are_guessed_at() {
+        let guard = flooded();
+        for n in 0..3 * COUNTED {
+            guard.try_secret(&user(&format!("more-{n}")), secret(n), at(1));
+        }
+        let counts = guard.counts();
+        let crowds = counts.crowds.rows.len();
+        assert!(crowds <= usize::try_from(CROWDS).unwrap() && COUNTED + crowds <= 100_000);
+        let longest = counts.crowds.rows.values().map(|tries| tries.wrong.len()).max();
+        assert!(longest <= Some(DISTINCT_SECRETS));
     }
 }

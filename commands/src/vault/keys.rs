@@ -39,10 +39,19 @@ pub struct OpenOrigin {
 /// Keys in memory: by subject the living one, by id any that a box names.
 pub(super) struct Keys(Mutex<Bounded<String, Kept>>);
 
-#[derive(Clone)]
 struct Kept {
-    key: Arc<SubjectKey>,
+    key: Looked,
     since: Instant,
+}
+
+/// What a look at a key in the vault came to.
+#[derive(Clone)]
+enum Looked {
+    Opens(Arc<SubjectKey>),
+    /// Its row was changed by other hands than ours. That is one person's loss: their address and
+    /// user agent are left out of facts, and whatever was sealed for them stays shut, but nobody
+    /// waits for it, and no decision goes unrecorded.
+    Broken,
 }
 
 /// A key and its id, `<subject>/<generation>`.
@@ -56,24 +65,25 @@ impl Keys {
         Self(Mutex::new(Bounded::new(CACHED_KEYS)))
     }
 
-    fn get(&self, name: &str) -> Option<Arc<SubjectKey>> {
+    fn get(&self, name: &str) -> Option<Looked> {
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = map.get(name)?;
         if kept.since.elapsed() < KEPT {
-            return Some(Arc::clone(&kept.key));
+            return Some(kept.key.clone());
         }
         map.remove(name);
         None
     }
 
-    fn put(&self, name: &str, key: &Arc<SubjectKey>) {
-        let kept = Kept { key: Arc::clone(key), since: Instant::now() };
+    fn put(&self, name: &str, key: &Looked) {
+        let kept = Kept { key: key.clone(), since: Instant::now() };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), kept);
     }
 
     fn forget(&self, subject: &str) {
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        map.retain(|_, kept| kept.key.id.rsplit_once('/').is_none_or(|(of, _)| of != subject));
+        // Kept under the subject itself, and under the ids of its keys.
+        map.retain(|name, _| name.rsplit_once('/').map_or(&**name, |(of, _)| of) != subject);
     }
 }
 
@@ -94,7 +104,7 @@ pub(super) async fn seal_origin(
         Some(user) => subject_of(user),
         None => format!("day-{}", at.strftime("%Y-%m-%d")),
     };
-    let key = living(vault, &subject).await?;
+    let Looked::Opens(key) = living(vault, &subject).await? else { return Ok(None) };
     Ok(Some(seal_with(&key, "origin", associated, &plain)))
 }
 
@@ -120,18 +130,20 @@ pub(super) async fn seal_for(
     associated: &[u8],
     plain: &[u8],
 ) -> Result<Sealed, VaultError> {
-    let key = living(vault, &subject_of(user)).await?;
-    Ok(seal_with(&key, purpose, associated, plain))
+    match living(vault, &subject_of(user)).await? {
+        Looked::Opens(key) => Ok(seal_with(&key, purpose, associated, plain)),
+        Looked::Broken => Err(VaultError(format!("the vault's key of {user} does not open"))),
+    }
 }
 
-/// Opens any box; `None` when its key was erased.
+/// Opens any box; `None` when its key was erased, or is broken.
 pub(super) async fn open_box(
     vault: &Inner,
     purpose: &str,
     associated: &[u8],
     sealed: &Sealed,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
-    let Some(key) = by_id(vault, &sealed.key).await? else { return Ok(None) };
+    let Some(Looked::Opens(key)) = by_id(vault, &sealed.key).await? else { return Ok(None) };
     let not_ours = |()| VaultError(NOT_OURS.to_owned());
     let data = BASE64_STANDARD_NO_PAD.decode(&sealed.data).map_err(|_| not_ours(()))?;
     let context = [purpose.as_bytes(), key.id.as_bytes(), associated];
@@ -159,10 +171,11 @@ const NEXT_GENERATION: &str =
 const READ_BY_ID: &str =
     "SELECT wrapped FROM vault.subject_keys WHERE subject = $1 AND generation = $2";
 
-/// The subject's living key; made when there is none.
-async fn living(vault: &Inner, subject: &str) -> Result<Arc<SubjectKey>, VaultError> {
-    if let Some(key) = vault.keys.get(subject) {
-        return Ok(key);
+/// The subject's living key; made when there is none. A broken one is not replaced: what is wrong
+/// must be looked at, and the right row may come back from a backup.
+async fn living(vault: &Inner, subject: &str) -> Result<Looked, VaultError> {
+    if let Some(known) = vault.keys.get(subject) {
+        return Ok(counted(known));
     }
     // Of several nodes that make one at once, one wins, and the others read it. A second round is
     // needed only when the key is erased in between.
@@ -171,9 +184,9 @@ async fn living(vault: &Inner, subject: &str) -> Result<Arc<SubjectKey>, VaultEr
             sqlx::query_as(READ_LIVING).bind(subject).fetch_optional(&vault.pool).await?;
         if let Some((generation, wrapped)) = found {
             let id = format!("{subject}/{generation}");
-            let key = unwrap(vault, id, &wrapped)?;
-            vault.keys.put(subject, &key);
-            return Ok(key);
+            let looked = unwrap(vault, id, &wrapped);
+            vault.keys.put(subject, &looked);
+            return Ok(counted(looked));
         }
         let generation: i32 =
             sqlx::query_scalar(NEXT_GENERATION).bind(subject).fetch_one(&vault.pool).await?;
@@ -192,9 +205,9 @@ async fn living(vault: &Inner, subject: &str) -> Result<Arc<SubjectKey>, VaultEr
 }
 
 /// The key that a box names; `None` when it was erased or never was.
-async fn by_id(vault: &Inner, id: &str) -> Result<Option<Arc<SubjectKey>>, VaultError> {
-    if let Some(key) = vault.keys.get(id) {
-        return Ok(Some(key));
+async fn by_id(vault: &Inner, id: &str) -> Result<Option<Looked>, VaultError> {
+    if let Some(known) = vault.keys.get(id) {
+        return Ok(Some(counted(known)));
     }
     let Some((subject, generation)) = id.rsplit_once('/') else { return Ok(None) };
     let Ok(generation) = generation.parse::<i32>() else { return Ok(None) };
@@ -204,17 +217,32 @@ async fn by_id(vault: &Inner, id: &str) -> Result<Option<Arc<SubjectKey>>, Vault
         .fetch_optional(&vault.pool)
         .await?;
     let Some(Some(wrapped)) = wrapped else { return Ok(None) };
-    let key = unwrap(vault, id.to_owned(), &wrapped)?;
-    vault.keys.put(id, &key);
-    Ok(Some(key))
+    let looked = unwrap(vault, id.to_owned(), &wrapped);
+    vault.keys.put(id, &looked);
+    Ok(Some(counted(looked)))
 }
 
-fn unwrap(vault: &Inner, id: String, wrapped: &[u8]) -> Result<Arc<SubjectKey>, VaultError> {
-    let failed = || VaultError(format!("the key {id} does not open with this master key"));
-    let bytes =
-        vault.wrapping.open(&[b"subject key", id.as_bytes()], wrapped).map_err(|_| failed())?;
-    let bytes: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| failed())?;
-    Ok(Arc::new(SubjectKey { seal: SealKey::new(bytes), id }))
+fn unwrap(vault: &Inner, id: String, wrapped: &[u8]) -> Looked {
+    let bytes = vault.wrapping.open(&[b"subject key", id.as_bytes()], wrapped).ok();
+    match bytes.as_ref().and_then(|bytes| <&[u8; 32]>::try_from(bytes.as_slice()).ok()) {
+        Some(bytes) => Looked::Opens(Arc::new(SubjectKey { seal: SealKey::new(bytes), id })),
+        None => {
+            tracing::error!(
+                key = id,
+                "a key in vault.subject_keys does not open with the master key: its row was \
+                 changed; restore it from a backup. Facts go on without what it would seal",
+            );
+            Looked::Broken
+        }
+    }
+}
+
+/// Every box that is left out or stays shut counts, also when the log has been told before.
+fn counted(looked: Looked) -> Looked {
+    if matches!(looked, Looked::Broken) {
+        metrics::counter!("portus_vault_broken_keys_total").increment(1);
+    }
+    looked
 }
 
 const ERASE_KEY: &str = "

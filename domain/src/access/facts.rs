@@ -132,6 +132,30 @@ impl Graph {
         self.bootstrapped
     }
 
+    /// Whether somebody enabled owns this team. Disabling its last owner is not refused, because an
+    /// account may have to be closed at once; until it has another one, administrators manage it.
+    #[must_use]
+    pub fn has_enabled_owner(&self, team: &TeamName) -> bool {
+        let enabled =
+            |user| self.users.get(user).is_some_and(|user| user.standing == Standing::Active);
+        self.teams.get(team).is_some_and(|team| {
+            team.members.iter().any(|(user, role)| *role == Role::Owner && enabled(user))
+        })
+    }
+
+    /// The teams of which this account is owner and nobody enabled is.
+    #[must_use]
+    pub fn teams_without_owner(&self, user: &UserName) -> Vec<TeamName> {
+        let Some(user) = self.users.get(user) else { return Vec::new() };
+        let owned = user.teams.iter().filter(|(_, role)| **role == Role::Owner);
+        let mut left: Vec<_> = owned
+            .map(|(team, _)| team.clone())
+            .filter(|team| !self.has_enabled_owner(team))
+            .collect();
+        left.sort_unstable();
+        left
+    }
+
     /// Whether there is such a team.
     #[must_use]
     pub fn has_team(&self, team: &TeamName) -> bool {

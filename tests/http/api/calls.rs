@@ -107,6 +107,32 @@ async fn users_are_for_administrators() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn disabling_a_teams_last_owner_is_done_at_once_and_says_what_it_leaves() {
+    let bench = Bench::new().await;
+    let (alice, _) = (bench.person("alice").await, bench.person("bob").await);
+    bench.team(&alice, "alone").await;
+    let both = bench.team(&alice, "both").await;
+    let owner = json!({ "user": "bob", "role": "owner" });
+    bench.post(&alice, &format!("/teams/{both}/members"), owner).await.is(201);
+
+    let disabled = bench.post(&bench.admin(), "/users/alice/disable", json!({})).await.is(200);
+    assert_eq!(disabled.body, json!({ "teams_without_owner": ["alone"] }));
+    bench.get(&alice, "/teams").await.is(401);
+    let shown = async |team: &str| {
+        let team = bench.get(&bench.admin(), &format!("/teams/{team}")).await.is(200);
+        team.body["has_enabled_owner"].clone()
+    };
+    assert_eq!([shown("alone").await, shown("both").await], [json!(false), json!(true)]);
+
+    // An administrator finds it another owner; then nothing is left to say.
+    let owner = json!({ "user": "bob", "role": "owner" });
+    bench.post(&bench.admin(), "/teams/alone/members", owner).await.is(201);
+    assert_eq!(shown("alone").await, true);
+    bench.post(&bench.admin(), "/users/alice/enable", json!({})).await.is(204);
+    bench.post(&bench.admin(), "/users/alice/disable", json!({})).await.is(204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sixteen_administrators_who_demote_each_other_leave_one() {
     let bench = Bench::new().await;
     let mut all = vec![bench.admin()];

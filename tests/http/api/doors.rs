@@ -6,11 +6,12 @@ use base64::prelude::BASE64_STANDARD;
 use commands::authn::AuthnError;
 use commands::desk::Origin;
 use domain::auth::AuthEvent;
-use domain::event::Event;
+use domain::event::{Event, Position};
+use domain::name::UserName;
 use http::{Method, Request};
 use jiff::SignedDuration;
 use serde_json::json;
-use web::auth::{ABSOLUTE, IDLE, SignInError};
+use web::auth::{ABSOLUTE, IDLE, Sessions, Shown, SignInError};
 
 use super::bench::{Bench, EXTERNAL, PASSWORD, Shows, by_password};
 
@@ -202,6 +203,40 @@ async fn a_session_ends_by_idling_and_by_age() {
     bench.get(&door, "/version").await.is(200);
     bench.pass(second);
     bench.get(&door, "/version").await.is(401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_last_as_long_as_is_configured_those_that_live_already_too() {
+    let bench = Bench::new().await;
+    let seconds = SignedDuration::from_secs;
+    let usual = bench.state.auth.sessions.clone();
+    let short = usual.clone().lasting(seconds(60), seconds(150));
+    let begin = async |sessions: &Sessions| {
+        let user = UserName::parse("root-admin").unwrap();
+        let session = sessions.begin(&user, Position(1)).await.unwrap();
+        let set = sessions.hand_out(&session).to_str().unwrap().to_owned();
+        let mut headers = http::HeaderMap::new();
+        headers.insert("cookie", set.split(';').next().unwrap().parse().unwrap());
+        (set, headers)
+    };
+    let live = async |sessions: &Sessions, headers| {
+        matches!(sessions.of(headers).await.unwrap(), Shown::Live(_))
+    };
+    let (set, headers) = begin(&short).await;
+    assert!(set.contains("Max-Age=150;"), "{set}");
+    for _ in 0..2 {
+        bench.pass(seconds(59));
+        assert!(live(&short, &headers).await);
+    }
+    bench.pass(seconds(31));
+    assert!(live(&short, &headers).await);
+    bench.pass(seconds(1));
+    assert!(!live(&short, &headers).await, "150 s after it began");
+
+    let (_, headers) = begin(&usual).await;
+    bench.pass(seconds(60));
+    assert!(!live(&short, &headers).await, "60 s unused");
+    assert!(live(&usual, &headers).await, "which is what the setting decides, not the session");
 }
 
 #[tokio::test(flavor = "multi_thread")]

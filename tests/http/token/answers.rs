@@ -8,7 +8,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::Request;
 use jiff::SignedDuration;
-use web::registry::signer::{KeyForm, MAX_LIFETIME_S, MIN_LIFETIME_S, Signer, SignerOptions};
+use web::registry::keys::{KeyForm, KeyStore, Kind};
+use web::registry::signer::{MAX_LIFETIME_S, MIN_LIFETIME_S, Signer, SignerOptions};
+use web::registry::signing_key::PublicKey;
 
 use super::bench::{Bench, ISSUER, SERVICE, basic, password};
 
@@ -106,7 +108,7 @@ async fn e41_the_header_has_chain_and_key_id_and_a_short_coordinate_is_padded() 
     let now = bench.desk.clock.now();
     let decode = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).unwrap();
     let short = (0..5_000).map(|_| bench.keys.rotate(now).unwrap()).find(|leaf| {
-        let (x, y) = &leaf.point;
+        let PublicKey::P256 { x, y } = &leaf.key else { panic!("{leaf:?}") };
         assert_eq!([decode(x).len(), decode(y).len()], [32, 32]);
         decode(x)[0] == 0 || decode(y)[0] == 0
     });
@@ -166,8 +168,10 @@ async fn e43c_a_broken_key_file_does_not_stop_a_running_service() {
 #[tokio::test]
 async fn e43d_the_key_id_form_has_no_chain() {
     let bench = Bench::new().await;
-    let options = SignerOptions { form: KeyForm::KeyId, ..SignerOptions::new(ISSUER) };
-    let signer = Signer::open(bench.keys.clone(), options, bench.desk.clock.now()).unwrap();
+    let (folder, now) = (tempfile::tempdir().unwrap(), bench.desk.clock.now());
+    let kind = Kind { form: KeyForm::KeyId, ..Kind::default() };
+    let keys = KeyStore::open_as(folder.path(), kind, now).unwrap();
+    let signer = Signer::open(keys, SignerOptions::new(ISSUER), now).unwrap();
     let wanted = web::registry::signer::Wanted {
         subject: "alice",
         audience: SERVICE,

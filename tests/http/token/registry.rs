@@ -5,10 +5,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use domain::access::Subject;
 use reqwest::StatusCode;
 use tests::watched::{Watched, find, free_port, scratch, within};
+
+use web::registry::keys::{KeyForm, KeyStore, Kind, Rotated};
+use web::registry::signer::{Signer, SignerOptions};
+use web::registry::signing_key::{Algorithm, PublicKey};
 
 use super::bench::{Bench, ISSUER, SERVICE, user, verify};
 
@@ -120,8 +124,11 @@ async fn a_real_registry_takes_a_key_with_a_short_coordinate() {
     let registry = Registry::start(&bench.keys.bundle_path());
     let now = bench.desk.clock.now();
     // base64url of a zero byte and anything below 64 begins with `AA` to `AP`.
-    let short = |point: &(String, String)| point.0.starts_with('A') && short_byte(&point.0);
-    let found = (0..20_000).any(|_| short(&bench.keys.rotate(now).unwrap().point));
+    let short = |key: &PublicKey| match key {
+        PublicKey::P256 { x, .. } => x.starts_with('A') && short_byte(x),
+        PublicKey::Rsa { .. } => false,
+    };
+    let found = (0..20_000).any(|_| short(&bench.keys.rotate(now).unwrap().key));
     assert!(found);
     bench.state.signer.look(now).unwrap();
     let token = token(&bench, "alice", "repository:alice/app:pull").await;
@@ -129,23 +136,86 @@ async fn a_real_registry_takes_a_key_with_a_short_coordinate() {
 }
 
 fn short_byte(coordinate: &str) -> bool {
-    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
     BASE64_URL_SAFE_NO_PAD.decode(coordinate).unwrap()[0] == 0
 }
 
-#[tokio::test]
-async fn a_real_registry_of_2_x_takes_the_key_id_form_with_its_bundle() {
-    use web::registry::signer::{KeyForm, Signer, SignerOptions};
-    let mut bench = Bench::new().await;
-    let options = SignerOptions { form: KeyForm::KeyId, ..SignerOptions::new(ISSUER) };
-    let signer = Signer::open(bench.keys.clone(), options, bench.desk.clock.now()).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let bundle = folder.path().join("bundle.pem");
-    std::fs::write(&bundle, signer.bundle().unwrap()).unwrap();
+/// A signer of another kind in place of the usual one; its keys are in the folder.
+fn sign_as(bench: &mut Bench, kind: Kind) -> (KeyStore, tempfile::TempDir) {
+    let (folder, now) = (tempfile::tempdir().unwrap(), bench.desk.clock.now());
+    let keys = KeyStore::open_as(folder.path(), kind, now).unwrap();
+    let signer = Signer::open(keys.clone(), SignerOptions::new(ISSUER), now).unwrap();
     bench.change(|state| state.signer = signer);
-    let registry = Registry::start(&bundle);
-    let token = token(&bench, "alice", "repository:alice/app:pull").await;
-    assert_eq!(registry.get(TAGS, &token).await, 404);
+    (keys, folder)
+}
+
+fn algorithm_of(token: &str) -> serde_json::Value {
+    let header = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+    serde_json::from_slice::<serde_json::Value>(&header).unwrap()["alg"].clone()
+}
+
+#[tokio::test]
+async fn a_real_registry_of_2_x_takes_every_kind_of_key_and_nothing_changed() {
+    const SCOPE: &str = "repository:alice/app:pull";
+    let mut bench = Bench::new().await;
+    for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
+        for form in [KeyForm::Chain, KeyForm::KeyId] {
+            let (keys, _folder) = sign_as(&mut bench, Kind { algorithm, form });
+            let registry = Registry::start(&keys.bundle_path());
+            let token = token(&bench, "alice", SCOPE).await;
+            assert_eq!(algorithm_of(&token), algorithm.as_str());
+            assert_eq!(registry.get(TAGS, &token).await, 404, "{algorithm} {form:?}");
+            assert_eq!(registry.get("/v2/bob/app/tags/list", &token).await, 401);
+            let (signed, signature) = token.rsplit_once('.').unwrap();
+            let flipped = if signature.starts_with('A') { 'Q' } else { 'A' };
+            let forged = format!("{signed}.{flipped}{}", &signature[1..]);
+            assert_eq!(registry.get(TAGS, &forged).await, 401, "{algorithm} {form:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_algorithm_needs_nothing_of_a_real_registry_that_gets_chains() {
+    const SCOPE: &str = "repository:alice/app:pull";
+    let mut bench = Bench::new().await;
+    let registry = Registry::start(&bench.keys.bundle_path());
+    let before = token(&bench, "alice", SCOPE).await;
+    let (folder, now) = (bench.keys.bundle_path(), bench.desk.clock.now());
+    let kind = Kind { algorithm: Algorithm::Rs256, form: KeyForm::Chain };
+    let keys = KeyStore::open_as(folder.parent().unwrap(), kind, now).unwrap();
+    let signer = Signer::open(keys, SignerOptions::new(ISSUER), now).unwrap();
+    let published = signer.jwks();
+    bench.change(|state| state.signer = signer);
+    let after = token(&bench, "alice", SCOPE).await;
+    assert_eq!([algorithm_of(&before), algorithm_of(&after)], ["ES256", "RS256"]);
+    for token in [before, after] {
+        assert_eq!(registry.get(TAGS, &token).await, 404);
+    }
+    let kinds: Vec<_> = published["keys"].as_array().unwrap().iter().map(|k| &k["kty"]).collect();
+    assert_eq!(kinds, ["RSA", "EC"]);
+}
+
+#[tokio::test]
+async fn where_a_real_registry_holds_the_key_itself_a_rotation_in_two_steps_refuses_nobody() {
+    const SCOPE: &str = "repository:alice/app:pull";
+    let mut bench = Bench::new().await;
+    let kind = Kind { algorithm: Algorithm::Rs256, form: KeyForm::KeyId };
+    let (keys, _folder) = sign_as(&mut bench, kind);
+    let (first, now) = (Registry::start(&keys.bundle_path()), bench.desk.clock.now());
+    let old = token(&bench, "alice", SCOPE).await;
+
+    let Rotated::Announced(next) = keys.step(now).unwrap() else { panic!("not at once") };
+    assert!(bench.state.signer.look(now).unwrap());
+    let published = bench.state.signer.jwks().to_string();
+    assert!(published.contains(&next.kid), "{published}");
+    // The registry that has not been told goes on.
+    assert_eq!(first.get(TAGS, &token(&bench, "alice", SCOPE).await).await, 404);
+
+    let told = Registry::start(&keys.bundle_path());
+    assert_eq!(keys.step(now).unwrap(), Rotated::Signs(next));
+    assert!(bench.state.signer.look(now).unwrap());
+    let new = token(&bench, "alice", SCOPE).await;
+    assert_eq!([told.get(TAGS, &old).await, told.get(TAGS, &new).await], [404, 404]);
+    assert_eq!(first.get(TAGS, &new).await, 401, "which is why it is announced first");
 }
 
 #[tokio::test]
@@ -194,15 +264,13 @@ async fn openssl_verifies_the_chain_before_and_after_a_rotation() {
 async fn the_program_shows_and_rotates_keys_for_people_and_machines() {
     use web::cli::keys;
     let bench = Bench::new().await;
-    let folder = bench.keys.bundle_path();
-    let (folder, now) = (folder.parent().unwrap(), bench.desk.clock.now());
+    let (store, now) = (&bench.keys, bench.desk.clock.now());
     let old = bench.state.signer.key();
-    assert!(keys::show(folder, now, false).unwrap().contains(&old.thumbprint));
+    assert!(keys::show(store, false).unwrap().contains(&old.thumbprint));
     let rotated: serde_json::Value =
-        serde_json::from_str(&keys::rotate(folder, now, true).unwrap()).unwrap();
+        serde_json::from_str(&keys::rotate(store, now, true).unwrap()).unwrap();
     assert_ne!(rotated["present"]["kid"], old.kid.as_str());
-    let shown: serde_json::Value =
-        serde_json::from_str(&keys::show(folder, now, true).unwrap()).unwrap();
+    let shown: serde_json::Value = serde_json::from_str(&keys::show(store, true).unwrap()).unwrap();
     assert_eq!(shown["present"], rotated["present"]);
     assert_eq!(shown["retired"][0]["kid"], old.kid.as_str());
     // The running service has it without being told, and a refresh token of before works on.

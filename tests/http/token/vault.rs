@@ -1,12 +1,19 @@
 //! The vault over a real Postgres, with the service's own role.
 
-use commands::desk::{Clock, Origin};
+use std::time::Duration;
+
+use commands::desk::{Clock, Desk, Origin};
 use commands::vault::{MasterKey, Password, Profile, Vault};
-use domain::event::Actor;
+use domain::auth::{AuthEvent, TokenDecision};
+use domain::event::{Actor, Event, Position};
+use domain::log::EventLog as _;
 use domain::name::RegistryName;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgPool;
 use tests::postgres::TestDatabase;
+use tests::site::Site;
+use tests::watched::eventually;
+use web::registry::recorder::{Keep, Recorder};
 
 use super::bench::user;
 
@@ -182,4 +189,97 @@ async fn dump(owner: &PgPool) -> String {
         all.push_str(&rows.join("\n"));
     }
     all
+}
+
+/// A row that other hands than ours have changed.
+async fn break_key(owner: &PgPool, subject: &str) {
+    let changed = sqlx::query(
+        "UPDATE vault.subject_keys SET wrapped = set_byte(wrapped, 20, 255 - get_byte(wrapped, 20))
+         WHERE subject = $1",
+    );
+    let changed = changed.bind(subject).execute(owner).await.unwrap();
+    assert_eq!(changed.rows_affected(), 1);
+}
+
+#[tokio::test]
+async fn a_broken_key_costs_its_person_the_sealed_part_and_nobody_anything_else() {
+    let database = TestDatabase::new().await;
+    let (vault, now) = (open(&database).await, Clock::system().now());
+    let from = origin("192.0.2.1");
+    let bob = Actor::User { name: user("bob") };
+    let sealed = vault.seal_origin(&alice(), now, b"1", &from).await.unwrap().unwrap();
+    vault.seal_origin(&bob, now, b"1", &from).await.unwrap().unwrap();
+    let profile = Profile { email: Some("alice@example.org".to_owned()), display_name: None };
+    vault.set_profile(&user("alice"), &profile).await.unwrap();
+    break_key(&database.owner, "user-alice").await;
+
+    // Twice: from the database, and from memory.
+    let vault = open(&database).await;
+    for _ in 0..2 {
+        assert_eq!(vault.seal_origin(&alice(), now, b"1", &from).await.unwrap(), None);
+        assert!(vault.seal_origin(&bob, now, b"1", &from).await.unwrap().is_some());
+        assert_eq!(vault.open_origin(&sealed, b"1").await.unwrap(), None);
+        assert_eq!(vault.profile(&user("alice")).await.unwrap(), Profile::default());
+    }
+    // It is not replaced behind anybody's back, and erasing the person works as ever.
+    assert!(vault.set_profile(&user("alice"), &profile).await.is_err());
+    vault.erase(&user("alice")).await.unwrap();
+    assert!(vault.seal_origin(&alice(), now, b"1", &from).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn decisions_for_everybody_are_recorded_while_one_persons_key_is_broken() {
+    let site = Site::start().await;
+    for name in ["alice", "bob"] {
+        site.register(name).await;
+        site.token(name, "repository:a/b:pull").await;
+    }
+    let decided = async || {
+        let page = site.ground.log.read_all(Position(0), 1_000, None).await.unwrap();
+        let mut found = Vec::new();
+        for recorded in &page.events {
+            if let Event::Auth(AuthEvent::TokensDecided { decisions }) =
+                recorded.decode().unwrap().event
+            {
+                found.extend(decisions.into_iter().filter_map(|one| {
+                    Some((one.subject.name()?.to_string(), one.sealed.is_some()))
+                }));
+            }
+        }
+        found
+    };
+    eventually(Duration::from_secs(20), || async { (decided().await.len() == 2).then_some(()) })
+        .await
+        .unwrap();
+    break_key(&site.ground.database.owner, "user-alice").await;
+    // Another process of the service, whose memory has no keys yet.
+    let fresh = Vault::open(site.ground.database.service.clone(), MasterKey::from_bytes([7; 32]));
+    let desk = Desk { vault: fresh.await.unwrap(), ..site.ground.desk.clone() };
+    let recorder = Recorder::new(&desk, Keep::All);
+    for name in ["alice", "bob"] {
+        recorder.slot().unwrap().record(decision(name, desk.clock.now()), origin("192.0.2.1"));
+    }
+    assert_eq!(recorder.close(Duration::from_secs(20)).await, 0, "nothing waits for the vault");
+    let all = decided().await;
+    assert_eq!(
+        all[2..],
+        [("alice".to_owned(), false), ("bob".to_owned(), true)],
+        "both are recorded, and bob's address is sealed"
+    );
+    site.stop().await;
+}
+
+fn decision(name: &str, at: Timestamp) -> TokenDecision {
+    TokenDecision {
+        at,
+        subject: Actor::User { name: user(name) },
+        credential: None,
+        service: "registry.test".to_owned(),
+        scopes: Vec::new(),
+        jti: uuid::Uuid::new_v4().simple().to_string(),
+        decided_at: Position(1),
+        request: String::new(),
+        client: None,
+        sealed: None,
+    }
 }

@@ -59,8 +59,12 @@ impl Program {
         head.expect("the log's head")
     }
 
-    /// Patient, because it may have been killed a moment ago.
-    async fn database(&self) -> sqlx::PgConnection {
+    /// The site's own database, as its owner. Patient, because it may have been killed a moment ago.
+    ///
+    /// # Panics
+    ///
+    /// When it does not answer.
+    pub async fn database(&self) -> sqlx::PgConnection {
         use sqlx::ConnectOptions as _;
         let database =
             eventually(PATIENCE, || async { self.connect_options("portus")?.connect().await.ok() });

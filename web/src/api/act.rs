@@ -107,6 +107,11 @@ impl ApiCaller {
         permit.map_err(|(_, form)| ApiError::denied(form))
     }
 
+    /// Refuses those who have not said who they are.
+    pub(super) fn must_have_signed_in(&self) -> Result<(), ApiError> {
+        if self.viewer.user().is_some() { Ok(()) } else { Err(ApiError::unauthorized()) }
+    }
+
     /// Refuses those who have not said who they are, and tokens that do not read everything that
     /// their owner reads.
     pub(super) fn must_be_somebody(&self) -> Result<(), ApiError> {

@@ -136,8 +136,8 @@ pub(super) async fn create(
     caller: ApiCaller,
     StrictJson(body): StrictJson<CreateBody>,
 ) -> Result<Response, ApiError> {
-    caller.must_be_somebody()?;
-    let (team, _) = ids::team(&api.read, &body.team, &caller.viewer.visible()).await?;
+    caller.must_have_signed_in()?;
+    let (team, _) = ids::team(&api.read, &body.team, &caller.viewer.owner_visible()).await?;
     let (api, body, owner) = (&api, &body, &team);
     let change = move |by, caller: ApiCaller| async move {
         let name = ids::field("name", NamespaceName::parse(&body.name))?;
@@ -174,6 +174,7 @@ pub(super) async fn update(
     StrictJson(body): StrictJson<UpdateBody>,
 ) -> Result<Response, ApiError> {
     let (place, row) = seen(&api, &caller, &id).await?;
+    caller.must_have_signed_in()?;
     let (registry, name) = &place;
     let resource = Resource::Namespace { registry: registry.clone(), name: name.clone() };
     let body = body.namespace;
@@ -280,7 +281,7 @@ pub(super) async fn seen(
     caller: &ApiCaller,
     id: &str,
 ) -> Result<(Place<NamespaceName>, NamespaceRow), ApiError> {
-    let found = ids::namespace(&api.read, id, &caller.viewer.visible()).await;
+    let found = ids::namespace(&api.read, id, &caller.viewer.owner_visible()).await;
     let (place, row) = found.map_err(|err| absent(caller, err))?;
     let resource = Resource::Namespace { registry: place.0.clone(), name: place.1.clone() };
     caller.must(Action::SeeNamespace, &resource)?;

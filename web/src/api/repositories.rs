@@ -173,7 +173,7 @@ async fn set_star(
     id: &str,
     star: bool,
 ) -> Result<Response, ApiError> {
-    caller.must_be_somebody()?;
+    caller.must_have_signed_in()?;
     let (place, _) = seen(api, caller, id).await?;
     let at = &place;
     let change = move |by, caller: ApiCaller| async move {
@@ -196,7 +196,7 @@ pub(super) async fn seen(
     caller: &ApiCaller,
     id: &str,
 ) -> Result<(Place<RepositoryName>, RepositoryRow), ApiError> {
-    let found = ids::repository(&api.read, id, &caller.viewer.visible()).await;
+    let found = ids::repository(&api.read, id, &caller.viewer.owner_visible()).await;
     let (place, row) = found.map_err(|err| super::namespaces::absent(caller, err))?;
     caller.must(Action::SeeRepository, &resource(&place))?;
     Ok((place, row))

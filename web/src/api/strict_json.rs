@@ -37,10 +37,22 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for StrictJson<T> {
             return Err(ApiError::bad_request("A body holds no NUL characters"));
         }
         serde_json::from_slice(&body).map(Self).map_err(|err| {
-            let text: String = err.to_string().chars().take(256).collect();
+            let text: String = without_value(&err.to_string()).chars().take(256).collect();
             ApiError::bad_request(format!("The body is not as expected: {text}"))
         })
     }
+}
+
+/// What serde says, without the value that was sent: it may be a secret in the wrong place, and
+/// answers get into the logs of whoever asks.
+fn without_value(text: &str) -> String {
+    for what in ["invalid type: ", "invalid value: ", "unknown variant "] {
+        let Some(rest) = text.strip_prefix(what) else { continue };
+        let (found, expected) = rest.rsplit_once(", expected ").unwrap_or((rest, "something else"));
+        let kind = found.split(['"', '`']).next().unwrap_or_default().trim_end();
+        return format!("{what}{kind}, expected {expected}").replace(" ,", ",");
+    }
+    text.to_owned()
 }
 
 /// A body that may be missing: then it is `T::default()`.
@@ -54,5 +66,50 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJ
             return Ok(Self(T::default()));
         }
         StrictJson::from_request(request, state).await.map(|StrictJson(body)| Self(body))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)] // only refused
+    struct Body {
+        number: u8,
+        word: Word,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Word {
+        Good,
+    }
+
+    fn says(body: &str) -> String {
+        without_value(&serde_json::from_str::<Body>(body).unwrap_err().to_string())
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_body_is_said_without_what_was_in_it() {
+        for body in [
+            r#"{"number": "hunter2"}"#,
+            r#"{"number": "a \"hunter2\", expected `x`, expected y"}"#,
+            r#"{"number": 1, "word": "hunter2"}"#,
+            r#"{"number": ["hunter2"]}"#,
+            r#""hunter2""#,
+        ] {
+            let text = says(body);
+            assert!(!text.contains("hunter2") && text.contains("expected"), "{text}");
+        }
+        assert_eq!(
+            says(r#"{"number": "hunter2"}"#),
+            "invalid type: string, expected u8 at line 1 column 20"
+        );
+        assert!(says(r#"{"numbr": 1}"#).starts_with("unknown field `numbr`, expected `number`"));
+        assert!(says(r#"{"number": 1"#).starts_with("EOF while parsing"));
     }
 }

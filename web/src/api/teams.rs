@@ -195,8 +195,8 @@ pub(super) async fn seen(
     caller: &ApiCaller,
     id: &str,
 ) -> Result<(TeamName, TeamRow), ApiError> {
-    caller.must_be_somebody()?;
-    let found = ids::team(&api.read, id, &caller.viewer.visible()).await?;
+    caller.must_have_signed_in()?;
+    let found = ids::team(&api.read, id, &caller.viewer.owner_visible()).await?;
     caller.must(Action::SeeTeam, &Resource::Team { name: found.0.clone() })?;
     Ok(found)
 }
@@ -255,6 +255,7 @@ fn entity(caller: &ApiCaller, row: &TeamRow) -> Result<Value, ApiError> {
         "description": row.description,
         "hidden": false,
         "role": role(caller, &name).map(Role::as_str),
+        "has_enabled_owner": caller.viewer.graph().has_enabled_owner(&name),
         "users_count": row.members,
         "namespaces_count": row.namespaces,
         "created_at": row.created_at,

@@ -198,7 +198,8 @@ pub(super) async fn remove(
     Ok(gone(written))
 }
 
-/// `POST /users/{user}/disable`: once this answers, every door is closed.
+/// `POST /users/{user}/disable`: once this answers, every door is closed. Teams that it leaves without
+/// an enabled owner are named, and are no reason to wait: an account may have to be closed at once.
 pub(super) async fn disable(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -209,7 +210,13 @@ pub(super) async fn disable(
         let text = format!("a reason has at most {MAX_REASON_BYTES} bytes");
         return Err(ApiError::field("reason", text));
     }
-    toggle(&api, &caller, &id, &Toggle::Disable { reason: body.reason }).await
+    let toggle = Toggle::Disable { reason: body.reason };
+    let (name, written) = toggled(&api, &caller, &id, &toggle).await?;
+    let left = api.auth.graph.snapshot().teams_without_owner(&name);
+    if left.is_empty() {
+        return Ok(gone(written));
+    }
+    Ok(done(StatusCode::OK, written, json!({ "teams_without_owner": left })))
 }
 
 /// `POST /users/{user}/enable`
@@ -282,6 +289,15 @@ async fn toggle(
     id: &str,
     toggle: &Toggle,
 ) -> Result<Response, ApiError> {
+    toggled(api, caller, id, toggle).await.map(|(_, written)| gone(written))
+}
+
+async fn toggled(
+    api: &ApiState,
+    caller: &ApiCaller,
+    id: &str,
+    toggle: &Toggle,
+) -> Result<(UserName, Position), ApiError> {
     let action = match toggle {
         Toggle::GrantAdmin | Toggle::RevokeAdmin => Action::GrantAdmin,
         _ => Action::ManageUsers,
@@ -289,7 +305,7 @@ async fn toggle(
     let change = move |by, _| async move {
         let (name, _) = ids::user(&api.read, id).await?;
         let desk = &api.auth.desk;
-        Ok::<_, Failed>(match toggle {
+        let written = match toggle {
             Toggle::Disable { reason } => wishes::disable(desk, &by, &name, reason.clone()).await?,
             Toggle::Enable => wishes::enable(desk, &by, &name).await?,
             Toggle::SignOut => wishes::sign_out_everywhere(desk, &by, &name).await?,
@@ -297,11 +313,12 @@ async fn toggle(
             Toggle::RevokeAdmin => wishes::revoke_admin(desk, &by, &name).await?,
             Toggle::GrantAuditor => wishes::grant_auditor(desk, &by, &name).await?,
             Toggle::RevokeAuditor => wishes::revoke_auditor(desk, &by, &name).await?,
-        })
+        };
+        Ok::<_, Failed>((name, written))
     };
-    let written = api.act(caller, action, &Resource::System, change).await?;
+    let (name, written) = api.act(caller, action, &Resource::System, change).await?;
     api.settled(written).await?;
-    Ok(gone(written))
+    Ok((name, written))
 }
 
 /// A password from a body.

@@ -14,9 +14,9 @@ use sqlx::PgPool;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-/// A session that nobody used for this long is over.
+/// A session that nobody used for this long is over, unless configured otherwise.
 pub const IDLE: SignedDuration = SignedDuration::from_mins(30);
-/// A session is over this long after sign-in, used or not.
+/// A session is over this long after sign-in, used or not, unless configured otherwise.
 pub const ABSOLUTE: SignedDuration = SignedDuration::from_hours(12);
 /// The most sessions of one person; the oldest ends when one more begins.
 pub const MAX_SESSIONS: i64 = 50;
@@ -30,6 +30,8 @@ pub struct Sessions {
     pool: PgPool,
     clock: Clock,
     secure: bool,
+    idle: SignedDuration,
+    absolute: SignedDuration,
 }
 
 /// A live session. Its secret never leaves this module but as a cookie.
@@ -62,7 +64,13 @@ impl Sessions {
     /// cookie is `__Host-portus`, and goes over nothing else.
     #[must_use]
     pub fn new(pool: PgPool, clock: Clock, secure: bool) -> Self {
-        Self { pool, clock, secure }
+        Self { pool, clock, secure, idle: IDLE, absolute: ABSOLUTE }
+    }
+
+    /// With other life times: unused, and in all. They hold for sessions that live already, too.
+    #[must_use]
+    pub fn lasting(self, idle: SignedDuration, absolute: SignedDuration) -> Self {
+        Self { idle, absolute, ..self }
     }
 
     /// Begins a session. Always a new secret: a cookie from before sign-in is good for nothing.
@@ -76,8 +84,8 @@ impl Sessions {
         rand::fill(&mut *secret);
         let session = Session { user: user.clone(), since, secret };
         sqlx::query(SWEEP)
-            .bind((now - IDLE).to_sqlx())
-            .bind((now - ABSOLUTE).to_sqlx())
+            .bind((now - self.idle).to_sqlx())
+            .bind((now - self.absolute).to_sqlx())
             .execute(&self.pool)
             .await?;
         sqlx::query(BEGIN)
@@ -106,8 +114,8 @@ impl Sessions {
         let found: Option<(String, i64)> = sqlx::query_as(USE)
             .bind(Sha256::digest(*secret).as_slice())
             .bind(now.to_sqlx())
-            .bind((now - IDLE).to_sqlx())
-            .bind((now - ABSOLUTE).to_sqlx())
+            .bind((now - self.idle).to_sqlx())
+            .bind((now - self.absolute).to_sqlx())
             .fetch_optional(&self.pool)
             .await?;
         let session = found.and_then(|(user, since)| {
@@ -139,7 +147,7 @@ impl Sessions {
     #[must_use]
     pub fn hand_out(&self, session: &Session) -> HeaderValue {
         let secret = BASE64_URL_SAFE_NO_PAD.encode(*session.secret);
-        self.set_cookie(&secret, ABSOLUTE.as_secs())
+        self.set_cookie(&secret, self.absolute.as_secs())
     }
 
     /// The `Set-Cookie` that makes a browser forget its session.

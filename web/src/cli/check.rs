@@ -17,7 +17,8 @@ use super::{Done, Failure, say};
 use crate::config::{Config, Resolved};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::database;
-use crate::foundation::{MASTER_KEY, Reach, running_postgres};
+use crate::foundation::{KEYS, MASTER_KEY, Reach, running_postgres};
+use crate::registry::keys::{KeyForm, KeyStore};
 
 /// How long one attempt to reach something may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -125,12 +126,47 @@ fn data_folder(config: &Config, findings: &mut Vec<Finding>) -> Option<DataDir> 
     };
     let state = if data.is_served() { "in use by a running service" } else { "not in use" };
     findings.push(finding(WHAT, Level::Ok, format!("{}, {state}", data.root().display())));
-    for name in [MASTER_KEY, "keys"] {
+    for name in [MASTER_KEY, KEYS] {
         if let Some(finding) = private(&data.root().join(name)) {
             findings.push(finding);
         }
     }
+    findings.extend(signing_key(config, &data.root().join(KEYS)));
     Some(data)
+}
+
+/// Whether what signs is what was set; before the first start there is nothing.
+fn signing_key(config: &Config, folder: &Path) -> Option<Finding> {
+    const WHAT: &str = "signing key";
+    if !folder.join("ca.pem").exists() {
+        return None;
+    }
+    let (wanted, now) = (config.token.keys, Clock::system().now());
+    let looked = KeyStore::open_as(folder, wanted, now)
+        .and_then(|store| Ok((store.leaf()?, store.next()?.is_some())));
+    let (leaf, announced) = match looked {
+        Ok(looked) => looked,
+        Err(error) => return Some(finding(WHAT, Level::Fail, error.to_string())),
+    };
+    let has = leaf.public.key.algorithm();
+    let text = format!("{has}, {}", leaf.public.thumbprint);
+    let by_id = wanted.form == KeyForm::KeyId;
+    Some(if has != wanted.algorithm && by_id {
+        let text = format!(
+            "{text}; token.algorithm is {}: run `portus keys rotate`, give registries the new \
+             key, and run it again",
+            wanted.algorithm
+        );
+        finding(WHAT, Level::Warn, text)
+    } else if has != wanted.algorithm {
+        let text = format!("{text}; changes to {} when the service starts", wanted.algorithm);
+        finding(WHAT, Level::Ok, text)
+    } else if announced {
+        let text = format!("{text}; another one is announced: `portus keys rotate` lets it sign");
+        finding(WHAT, Level::Warn, text)
+    } else {
+        finding(WHAT, Level::Ok, text)
+    })
 }
 
 /// A file or folder with keys is for its owner alone; one that is not there yet says nothing.

@@ -3,6 +3,7 @@
 use super::{Done, Failure, say};
 use crate::app::App;
 use crate::config::Config;
+use crate::notify::ServiceManager;
 use crate::supervise::Signals;
 use crate::telemetry;
 
@@ -27,6 +28,8 @@ pub(super) async fn start(config: Config, signals: &mut Signals) -> Result<Optio
 
 /// Runs until somebody asks to stop, or a part cannot be kept up; then stops everything in order.
 pub(super) async fn finish(mut app: App, mut signals: Signals) -> Done {
+    let manager = ServiceManager::of_environment();
+    manager.ready();
     let ended = tokio::select! {
         signal = signals.asked_to_stop() => {
             tracing::info!(signal, "stopping; a second one ends at once");
@@ -36,7 +39,9 @@ pub(super) async fn finish(mut app: App, mut signals: Signals) -> Done {
             tracing::error!("{reason}; stopping");
             Err(Failure::failed(reason))
         }
+        () = manager.keep_alive() => Ok(()),
     };
+    manager.stopping();
     signals.end_at_once_on_another();
     app.stop().await;
     ended

@@ -182,7 +182,25 @@ pub const KEYS: &[Key] = &[
         "token.key_form",
         Word(&["chain", "key-id"]),
         "chain",
-        "`chain`: certificate chain and `kid`, for `rootcertbundle`; `key-id`: `kid` alone, for `jwks`",
+        "`chain`: certificate chain and `kid`, for `rootcertbundle`; `key-id`: `kid` alone, for registries that are given each key",
+    ),
+    key(
+        "token.algorithm",
+        Word(&["ES256", "RS256"]),
+        "ES256",
+        "by what tokens are signed; RS256 for registries that know nothing else",
+    ),
+    key(
+        "session.idle_s",
+        Number(60, 86_400),
+        "1800",
+        "how long a session of the pages lives unused",
+    ),
+    key(
+        "session.lifetime_s",
+        Number(300, 2_592_000),
+        "43200",
+        "how long a session of the pages lives in all",
     ),
     key(
         "audit.token_decisions",

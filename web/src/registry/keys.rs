@@ -5,6 +5,7 @@
 //! | --- | --- | --- |
 //! | `ca.pem` | the authority's key and certificate | 0600 |
 //! | `leaf.pem` | the signing key and its certificate | 0600 |
+//! | `next.pem` | with [`KeyForm::KeyId`] the key that was announced and does not sign yet | 0600 |
 //! | `retired.pem` | certificates of the last leaves before | 0644 |
 //! | `token-bundle.pem` | what the registry's `rootcertbundle` is | 0644 |
 //!
@@ -15,17 +16,17 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
+    KeyUsagePurpose, date_time_ymd,
 };
 use sha2::{Digest as _, Sha256};
 use x509_parser::pem::Pem;
 use zeroize::Zeroizing;
+
+use super::signing_key::{Algorithm, PublicKey, SigningKey};
 
 /// Days that the authority is good.
 pub const CA_DAYS: i64 = 3_650;
@@ -38,6 +39,7 @@ pub const RETIRED: usize = 3;
 
 const CA: &str = "ca.pem";
 const LEAF: &str = "leaf.pem";
+const NEXT: &str = "next.pem";
 const RETIRED_FILE: &str = "retired.pem";
 const BUNDLE: &str = "token-bundle.pem";
 
@@ -75,15 +77,47 @@ pub enum KeyError {
     Make(String),
 }
 
+/// How tokens name their key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum KeyForm {
+    /// With the certificate, under the authority in the registry's `rootcertbundle`; and `kid`. A
+    /// new key needs nothing of the registry.
+    #[default]
+    Chain,
+    /// With `kid` alone, as Distribution 2.x knows it, for registries that are given the key
+    /// itself: in `rootcertbundle` (2.x) or `jwks` (3.x), which they read at their start. So a key
+    /// is announced first, and signs when the registries have been told.
+    KeyId,
+}
+
+/// What keys are made, and how tokens name them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kind {
+    /// By what new keys sign. One that is there already goes on until it is rotated.
+    pub algorithm: Algorithm,
+    /// See [`KeyForm`].
+    pub form: KeyForm,
+}
+
+/// What a rotation came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rotated {
+    /// The new key signs.
+    Signs(PublicLeaf),
+    /// The new key is published, and signs after the next rotation.
+    Announced(PublicLeaf),
+}
+
 /// The folder with the keys.
 #[derive(Debug, Clone)]
 pub struct KeyStore {
     folder: PathBuf,
+    kind: Kind,
 }
 
 /// A key that signs tokens.
 pub struct Leaf {
-    pub(super) key: EcdsaKeyPair,
+    pub(super) key: SigningKey,
     /// What is public about it.
     pub public: PublicLeaf,
 }
@@ -101,8 +135,8 @@ pub struct PublicLeaf {
     pub kid: String,
     /// The RFC 7638 thumbprint: how facts call the key.
     pub thumbprint: String,
-    /// The curve point's coordinates, 32 bytes each, base64url.
-    pub point: (String, String),
+    /// The key itself.
+    pub key: PublicKey,
     /// The certificate, DER.
     pub certificate: Vec<u8>,
     /// From when it is good.
@@ -114,18 +148,28 @@ pub struct PublicLeaf {
 /// Says whether a file is another one than before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
-    inode: u64,
-    changed: (i64, i64),
+    leaf: (u64, i64, i64),
+    /// The announced one is published, so it counts too.
+    next: Option<(u64, i64, i64)>,
 }
 
 impl KeyStore {
+    /// Opens the keys in `folder`, of the usual [`Kind`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_as`].
+    pub fn open(folder: &Path, now: Timestamp) -> Result<Self, KeyError> {
+        Self::open_as(folder, Kind::default(), now)
+    }
+
     /// Opens the keys in `folder`; what is missing is made: the folder, the authority, a leaf.
     ///
     /// # Errors
     ///
     /// [`KeyError`]; also when a private key can be read by group or others.
-    pub fn open(folder: &Path, now: Timestamp) -> Result<Self, KeyError> {
-        let store = Self { folder: folder.to_owned() };
+    pub fn open_as(folder: &Path, kind: Kind, now: Timestamp) -> Result<Self, KeyError> {
+        let store = Self { folder: folder.to_owned(), kind };
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -136,11 +180,17 @@ impl KeyStore {
         }
         let ca = store.read_private(CA)?;
         if !store.path(LEAF).exists() {
-            store.make_leaf(&ca, now)?;
+            store.make_leaf(&ca, LEAF, now)?;
         }
         store.leaf()?;
         store.write_bundle(&ca)?;
         Ok(store)
+    }
+
+    /// What keys are made, and how tokens name them.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// The present leaf.
@@ -150,26 +200,78 @@ impl KeyStore {
     /// [`KeyError`].
     pub fn leaf(&self) -> Result<Leaf, KeyError> {
         let text = self.read_private(LEAF)?;
-        self.parse_leaf(&text)
+        self.parse_leaf(LEAF, &text)
+    }
+
+    /// The leaf that was announced, and does not sign yet.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`].
+    pub fn next(&self) -> Result<Option<Leaf>, KeyError> {
+        if !self.path(NEXT).exists() {
+            return Ok(None);
+        }
+        let text = self.read_private(NEXT)?;
+        self.parse_leaf(NEXT, &text).map(Some)
+    }
+
+    /// Whether `leaf` is to be changed without anybody asking: a month before its end, or when
+    /// another algorithm was set. Never where registries must be told of the new key first; an
+    /// old certificate is no harm there, because only its key counts.
+    #[must_use]
+    pub fn is_due(&self, leaf: &Leaf, now: Timestamp) -> bool {
+        let other = leaf.public.key.algorithm() != self.kind.algorithm;
+        self.kind.form == KeyForm::Chain && (other || leaf.is_due(now))
+    }
+
+    /// One step towards another key. With [`KeyForm::Chain`] that is all there is to do; with
+    /// [`KeyForm::KeyId`] the first step announces the key, and the second, once the registries have
+    /// been told, lets it sign.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`]; then the present leaf is still there.
+    pub fn step(&self, now: Timestamp) -> Result<Rotated, KeyError> {
+        if self.kind.form == KeyForm::Chain {
+            return self.rotate(now).map(Rotated::Signs);
+        }
+        let ca = self.read_private(CA)?;
+        let Some(next) = self.next()? else {
+            let next = self.make_leaf(&ca, NEXT, now)?;
+            self.write_bundle(&ca)?;
+            return Ok(Rotated::Announced(next));
+        };
+        self.retire(now)?;
+        let (from, path) = (self.path(NEXT), self.path(LEAF));
+        std::fs::rename(&from, &path).map_err(|source| KeyError::File { path, source })?;
+        self.sync()?;
+        self.write_bundle(&ca)?;
+        Ok(Rotated::Signs(next.public))
     }
 
     /// Puts a new leaf in place of the present one, under the same authority. A running service
-    /// takes it up by itself; the registry needs nothing.
+    /// takes it up by itself; where it sends chains, the registry needs nothing.
     ///
     /// # Errors
     ///
     /// [`KeyError`]; then the present leaf is still there.
     pub fn rotate(&self, now: Timestamp) -> Result<PublicLeaf, KeyError> {
         let ca = self.read_private(CA)?;
+        self.retire(now)?;
+        self.make_leaf(&ca, LEAF, now)
+    }
+
+    /// Adds the present leaf to the published former ones, before it is replaced: no token is ever
+    /// out whose key is not published.
+    fn retire(&self, now: Timestamp) -> Result<(), KeyError> {
         let old = self.leaf()?.public;
         let mut retired = self.retired()?;
         retired.retain(|leaf| leaf.not_after > now && leaf.kid != old.kid);
         retired.insert(0, old);
         retired.truncate(RETIRED);
         let text: String = retired.iter().map(|leaf| certificate_pem(&leaf.certificate)).collect();
-        // First the list of old ones: no token is ever out whose key is not published.
-        self.write(RETIRED_FILE, 0o644, &text)?;
-        self.make_leaf(&ca, now)
+        self.write(RETIRED_FILE, 0o644, &text)
     }
 
     /// The leaves before the present one, the youngest first.
@@ -212,11 +314,17 @@ impl KeyStore {
     ///
     /// [`KeyError`].
     pub fn stamp(&self) -> Result<Stamp, KeyError> {
+        let look = |name: &str| {
+            let path = self.path(name);
+            match std::fs::metadata(&path) {
+                Ok(file) => Ok(Some((file.ino(), file.mtime(), file.mtime_nsec()))),
+                Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(source) => Err(KeyError::File { path, source }),
+            }
+        };
         let path = self.path(LEAF);
-        match std::fs::metadata(&path) {
-            Ok(file) => Ok(Stamp { inode: file.ino(), changed: (file.mtime(), file.mtime_nsec()) }),
-            Err(source) => Err(KeyError::File { path, source }),
-        }
+        let gone = || KeyError::File { path, source: io::ErrorKind::NotFound.into() };
+        Ok(Stamp { leaf: look(LEAF)?.ok_or_else(gone)?, next: look(NEXT)? })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -224,7 +332,7 @@ impl KeyStore {
     }
 
     fn make_ca(&self, now: Timestamp) -> Result<(), KeyError> {
-        let key = new_key()?;
+        let key = Algorithm::Es256.generate().map_err(make)?;
         let mut params = params("Portus token authority", now, CA_DAYS);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -239,50 +347,56 @@ impl KeyStore {
         }
     }
 
-    fn make_leaf(&self, ca: &str, now: Timestamp) -> Result<PublicLeaf, KeyError> {
+    fn make_leaf(&self, ca: &str, file: &str, now: Timestamp) -> Result<PublicLeaf, KeyError> {
         let broken = |why: rcgen::Error| self.broken(CA, why.to_string());
         let ca_key = KeyPair::from_pem(&self.private_part(CA, ca)?).map_err(broken)?;
         let ca_certificate = self.certificate_part(CA, ca)?;
         let issuer = Issuer::from_ca_cert_pem(&ca_certificate, ca_key).map_err(broken)?;
-        let key = new_key()?;
+        let key = self.kind.algorithm.generate().map_err(make)?;
         let mut params = params("Portus token signer", now, LEAF_DAYS);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(&key, &issuer).map_err(make)?;
         let text = Zeroizing::new(format!("{}{}", key.serialize_pem(), certificate.pem()));
-        let leaf = self.parse_leaf(&text)?; // nothing is put in place that cannot sign
-        self.write(LEAF, 0o600, &text)?;
+        let leaf = self.parse_leaf(file, &text)?; // nothing is put in place that cannot sign
+        self.write(file, 0o600, &text)?;
         Ok(leaf.public)
     }
 
+    /// The authority; where tokens name their key by its id alone, every published leaf as well.
     fn write_bundle(&self, ca: &str) -> Result<(), KeyError> {
-        let wanted = self.certificate_part(CA, ca)?;
+        let mut wanted = self.certificate_part(CA, ca)?;
+        if self.kind.form == KeyForm::KeyId {
+            let next = self.next()?.map(|leaf| leaf.public);
+            let all = [self.leaf()?.public].into_iter().chain(next).chain(self.retired()?);
+            wanted.extend(all.map(|leaf| leaf.certificate_pem()));
+        }
         match std::fs::read_to_string(self.path(BUNDLE)) {
             Ok(there) if there == wanted => Ok(()),
             Ok(_) | Err(_) => self.write(BUNDLE, 0o644, &wanted),
         }
     }
 
-    fn parse_leaf(&self, text: &str) -> Result<Leaf, KeyError> {
-        let broken = |why: &str| self.broken(LEAF, why.to_owned());
+    fn parse_leaf(&self, file: &str, text: &str) -> Result<Leaf, KeyError> {
+        let broken = |why: &str| self.broken(file, why.to_owned());
         let pem = Pem::iter_from_buffer(text.as_bytes())
             .filter_map(Result::ok)
             .find(|pem| pem.label.ends_with("PRIVATE KEY"))
             .ok_or_else(|| broken("it holds no private key"))?;
         let der = Zeroizing::new(pem.contents);
-        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der)
-            .map_err(|_| broken("its private key is no P-256 key"))?;
+        let key = SigningKey::from_pkcs8(&der)
+            .ok_or_else(|| broken("its private key is neither P-256 nor RSA of 2048 bits"))?;
         let certificate = self
-            .certificates(LEAF, text)?
+            .certificates(file, text)?
             .into_iter()
             .next()
             .ok_or_else(|| broken("it holds no certificate"))?;
-        let public = self.public(LEAF, certificate)?;
-        let point = key.public_key().as_ref();
-        if coordinates(point) != Some(public.point.clone()) {
+        let (_, parsed) = x509_parser::parse_x509_certificate(&certificate)
+            .map_err(|_| broken("a certificate cannot be read"))?;
+        if parsed.public_key().subject_public_key.as_ref() != key.public_bytes() {
             return Err(broken("its certificate belongs to another key"));
         }
-        Ok(Leaf { key, public })
+        Ok(Leaf { key, public: self.public(file, certificate)? })
     }
 
     fn public(&self, file: &str, certificate: Vec<u8>) -> Result<PublicLeaf, KeyError> {
@@ -293,14 +407,14 @@ impl KeyStore {
             Timestamp::from_second(at.timestamp()).map_err(|_| broken("a date cannot be read"))
         };
         let spki = parsed.public_key();
-        let point = coordinates(spki.subject_public_key.as_ref())
-            .ok_or_else(|| broken("a certificate's key is no P-256 key"))?;
+        let key = PublicKey::of(spki)
+            .ok_or_else(|| broken("a certificate's key is neither P-256 nor RSA"))?;
         let public = PublicLeaf {
             kid: libtrust_id(spki.raw),
-            thumbprint: thumbprint(&point),
+            thumbprint: key.thumbprint(),
             not_before: time(parsed.validity().not_before)?,
             not_after: time(parsed.validity().not_after)?,
-            point,
+            key,
             certificate: Vec::new(),
         };
         Ok(PublicLeaf { certificate, ..public })
@@ -399,10 +513,6 @@ fn make(error: rcgen::Error) -> KeyError {
     KeyError::Make(error.to_string())
 }
 
-fn new_key() -> Result<KeyPair, KeyError> {
-    KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(make)
-}
-
 /// From yesterday on, so that a registry whose clock is slow believes it at once.
 fn params(name: &str, now: Timestamp, days: i64) -> CertificateParams {
     let day = |offset: i64| {
@@ -436,14 +546,6 @@ fn certificate_pem(der: &[u8]) -> String {
     pem
 }
 
-/// x and y of an uncompressed P-256 point, each with all its 32 bytes.
-fn coordinates(point: &[u8]) -> Option<(String, String)> {
-    let rest = point.strip_prefix(&[4])?;
-    let (x, y) = rest.split_at_checked(32)?;
-    let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-    (y.len() == 32).then(|| (encode(x), encode(y)))
-}
-
 /// Distribution 2.x's name of a key: base32 of 30 bytes of SHA-256, in groups of four.
 fn libtrust_id(spki: &[u8]) -> String {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -460,12 +562,6 @@ fn libtrust_id(spki: &[u8]) -> String {
         }
     }
     id
-}
-
-/// RFC 7638.
-fn thumbprint((x, y): &(String, String)) -> String {
-    let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
-    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(canonical))
 }
 
 #[cfg(test)]
@@ -553,7 +649,7 @@ mod tests {
     fn key_ids_are_those_of_distribution() {
         let pem = include_str!("../../../tests/fixtures/registry/token/es256.crt");
         let folder = tempfile::tempdir().unwrap();
-        let store = KeyStore { folder: folder.path().to_owned() };
+        let store = KeyStore { folder: folder.path().to_owned(), kind: Kind::default() };
         let der = store.certificates(LEAF, pem).unwrap().remove(0);
         let public = store.public(LEAF, der).unwrap();
         let ids = include_str!("../../../tests/fixtures/registry/token/key-ids.json");
@@ -561,5 +657,51 @@ mod tests {
         let all = ids.to_string();
         assert!(all.contains(&public.kid), "{} in {all}", public.kid);
         assert!(all.contains(&public.thumbprint), "{} in {all}", public.thumbprint);
+    }
+
+    fn rs256(form: KeyForm) -> Kind {
+        Kind { algorithm: Algorithm::Rs256, form }
+    }
+
+    #[test]
+    fn another_algorithm_makes_the_leaf_due_and_the_authority_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let usual = KeyStore::open(folder.path(), now()).unwrap();
+        let bundle = usual.bundle().unwrap();
+        let store = KeyStore::open_as(folder.path(), rs256(KeyForm::Chain), now()).unwrap();
+        let leaf = store.leaf().unwrap();
+        assert!(store.is_due(&leaf, now()) && !usual.is_due(&leaf, now()));
+        let new = store.rotate(now()).unwrap();
+        assert_eq!(new.key.algorithm(), Algorithm::Rs256);
+        assert_eq!(store.bundle().unwrap(), bundle);
+        assert_eq!(store.retired().unwrap()[0].key.algorithm(), Algorithm::Es256);
+        assert!(!store.is_due(&store.leaf().unwrap(), now()));
+    }
+
+    #[test]
+    fn where_registries_hold_the_key_itself_a_new_one_is_announced_before_it_signs() {
+        for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
+            let folder = tempfile::tempdir().unwrap();
+            let kind = Kind { algorithm, form: KeyForm::KeyId };
+            let store = KeyStore::open_as(folder.path(), kind, now()).unwrap();
+            let (old, stamp) = (store.leaf().unwrap().public, store.stamp().unwrap());
+            let holds =
+                |leaf: &PublicLeaf| store.bundle().unwrap().contains(&leaf.certificate_pem());
+            assert!(holds(&old));
+
+            let Rotated::Announced(next) = store.step(now()).unwrap() else { panic!() };
+            assert_eq!(store.leaf().unwrap().public, old, "the old one signs on");
+            assert_ne!(store.stamp().unwrap(), stamp, "a running service publishes the new one");
+            assert!(holds(&old) && holds(&next));
+            assert_eq!(mode(folder.path(), NEXT), 0o600);
+
+            assert_eq!(store.step(now()).unwrap(), Rotated::Signs(next.clone()));
+            assert_eq!(store.leaf().unwrap().public, next);
+            assert!(holds(&old) && holds(&next), "tokens of the old one are still out");
+            assert!(store.next().unwrap().is_none());
+            // Its certificate's end changes nothing: by its id a registry looks at the key alone.
+            let end = now() + SignedDuration::from_hours(24 * LEAF_DAYS);
+            assert!(!store.is_due(&store.leaf().unwrap(), end));
+        }
     }
 }

@@ -1,5 +1,6 @@
-//! Signs tokens. ES256 with the certificate chain in the header: the one form that Distribution
-//! 2.8 and 3.x both take, and under which the key changes without the registry noticing.
+//! Signs tokens. Usually ES256 with the certificate chain in the header: the one form that
+//! Distribution 2.8 and 3.x both take, and under which the key changes without the registry
+//! noticing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::keys::{KeyError, KeyStore, Leaf, PublicLeaf, Stamp};
+use super::keys::{KeyError, KeyForm, KeyStore, Leaf, PublicLeaf, Stamp};
+
+pub use super::signing_key::SignError;
 
 /// The shortest life of a token, in seconds: clients take less for it anyway.
 pub const MIN_LIFETIME_S: i64 = 60;
@@ -36,17 +39,6 @@ pub const NOT_BEFORE_S: i64 = 10;
 /// How often the key file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How tokens name their key.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum KeyForm {
-    /// With the certificate, under the authority in the registry's `rootcertbundle`; and `kid`.
-    #[default]
-    Chain,
-    /// With `kid` alone, for registries that are given the key itself (`jwks` in Distribution
-    /// 3.x). A new key then needs a registry restart.
-    KeyId,
-}
-
 /// What may be set.
 #[derive(Debug, Clone)]
 pub struct SignerOptions {
@@ -54,15 +46,13 @@ pub struct SignerOptions {
     pub issuer: String,
     /// Life of a token, in seconds; brought into [`MIN_LIFETIME_S`]…[`MAX_LIFETIME_S`].
     pub lifetime_s: i64,
-    /// See [`KeyForm`].
-    pub form: KeyForm,
 }
 
 impl SignerOptions {
     /// The usual ones.
     #[must_use]
     pub fn new(issuer: impl Into<String>) -> Self {
-        Self { issuer: issuer.into(), lifetime_s: LIFETIME_S, form: KeyForm::default() }
+        Self { issuer: issuer.into(), lifetime_s: LIFETIME_S }
     }
 }
 
@@ -151,11 +141,6 @@ struct Claims<'a> {
     access: &'a [Access],
 }
 
-/// The key does not sign.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the signing key does not sign")]
-pub struct SignError;
-
 impl Signer {
     /// Takes up the present key, a new one if it is near its end.
     ///
@@ -165,7 +150,7 @@ impl Signer {
     pub fn open(store: KeyStore, options: SignerOptions, now: Timestamp) -> Result<Self, KeyError> {
         let lifetime_s = options.lifetime_s.clamp(MIN_LIFETIME_S, MAX_LIFETIME_S);
         let options = SignerOptions { lifetime_s, ..options };
-        let active = ArcSwap::from_pointee(Active::load(&store, options.form)?);
+        let active = ArcSwap::from_pointee(Active::load(&store)?);
         let signer = Self(Arc::new(Inner { store, options, active, random: SystemRandom::new() }));
         signer.look(now)?;
         Ok(signer)
@@ -183,18 +168,13 @@ impl Signer {
         &self.0.options.issuer
     }
 
-    /// What the registry's `rootcertbundle` must hold, PEM: the authority; with
-    /// [`KeyForm::KeyId`] the present leaf as well, by whose id Distribution 2.x finds it.
+    /// What the registry's `rootcertbundle` must hold, PEM.
     ///
     /// # Errors
     ///
     /// [`KeyError`].
     pub fn bundle(&self) -> Result<String, KeyError> {
-        let authority = self.0.store.bundle()?;
-        Ok(match self.0.options.form {
-            KeyForm::Chain => authority,
-            KeyForm::KeyId => authority + &self.key().certificate_pem(),
-        })
+        self.0.store.bundle()
     }
 
     /// Signs.
@@ -220,10 +200,7 @@ impl Signer {
         token.push_str(&active.header);
         token.push('.');
         BASE64_URL_SAFE_NO_PAD.encode_string(&claims, &mut token);
-        let signature =
-            active.leaf.key.sign(&self.0.random, token.as_bytes()).map_err(|_| SignError)?;
-        token.push('.');
-        BASE64_URL_SAFE_NO_PAD.encode_string(signature.as_ref(), &mut token);
+        active.leaf.key.sign(&self.0.random, &mut token)?;
         Ok(token)
     }
 
@@ -239,20 +216,21 @@ impl Signer {
         self.0.active.load().leaf.public.clone()
     }
 
-    /// Takes up another key if there is one, and makes one if the present is near its end. Says
-    /// whether the key changed.
+    /// Takes up another key if there is one, and makes one if the present is near its end or of
+    /// another algorithm than is set. Says whether anything changed.
     ///
     /// # Errors
     ///
     /// [`KeyError`]; the key in memory goes on signing.
     pub fn look(&self, now: Timestamp) -> Result<bool, KeyError> {
-        if self.0.active.load().leaf.is_due(now) && self.0.store.leaf()?.is_due(now) {
-            self.0.store.rotate(now)?;
+        let store = &self.0.store;
+        if store.is_due(&self.0.active.load().leaf, now) && store.is_due(&store.leaf()?, now) {
+            store.rotate(now)?;
         }
         if self.0.store.stamp()? == self.0.active.load().stamp {
             return Ok(false);
         }
-        self.0.active.store(Arc::new(Active::load(&self.0.store, self.0.options.form)?));
+        self.0.active.store(Arc::new(Active::load(&self.0.store)?));
         Ok(true)
     }
 
@@ -264,7 +242,9 @@ impl Signer {
             let (signer, now) = (self.clone(), desk.clock.now());
             let looked = tokio::task::spawn_blocking(move || signer.look(now)).await;
             match looked {
-                Ok(Ok(true)) => tracing::info!(key = self.key().thumbprint, "a new signing key"),
+                Ok(Ok(true)) => {
+                    tracing::info!(key = self.key().thumbprint, "the signing keys have changed");
+                }
                 Ok(Ok(false)) => (),
                 Ok(Err(error)) => tracing::error!(%error, "the old signing key signs on"),
                 Err(error) => tracing::error!(%error, "the signing keys were not looked at"),
@@ -305,15 +285,17 @@ async fn record(desk: &Desk, key: &str) -> bool {
 }
 
 impl Active {
-    fn load(store: &KeyStore, form: KeyForm) -> Result<Self, KeyError> {
+    fn load(store: &KeyStore) -> Result<Self, KeyError> {
         // The stamp first: a key that is put in place between the two is seen at the next look.
         let stamp = store.stamp()?;
         let leaf = store.leaf()?;
-        let mut header = json!({ "typ": "JWT", "alg": "ES256", "kid": leaf.public.kid });
-        if form == KeyForm::Chain {
+        let algorithm = leaf.public.key.algorithm().as_str();
+        let mut header = json!({ "typ": "JWT", "alg": algorithm, "kid": leaf.public.kid });
+        if store.kind().form == KeyForm::Chain {
             header["x5c"] = json!([BASE64_STANDARD.encode(&leaf.public.certificate)]);
         }
         let mut keys = vec![jwk(&leaf.public)];
+        keys.extend(store.next()?.map(|next| jwk(&next.public)));
         keys.extend(store.retired()?.iter().map(jwk));
         Ok(Self {
             header: BASE64_URL_SAFE_NO_PAD.encode(header.to_string()),
@@ -325,12 +307,12 @@ impl Active {
 }
 
 fn jwk(leaf: &PublicLeaf) -> Value {
-    let (x, y) = &leaf.point;
-    json!({
-        "kty": "EC", "crv": "P-256", "x": x, "y": y,
-        "use": "sig", "alg": "ES256", "kid": leaf.kid,
-        "x5c": [BASE64_STANDARD.encode(&leaf.certificate)],
-    })
+    let mut jwk = leaf.key.jwk();
+    jwk["use"] = json!("sig");
+    jwk["alg"] = json!(leaf.key.algorithm().as_str());
+    jwk["kid"] = json!(leaf.kid);
+    jwk["x5c"] = json!([BASE64_STANDARD.encode(&leaf.certificate)]);
+    jwk
 }
 
 /// `GET /.well-known/jwks.json`.

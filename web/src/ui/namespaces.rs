@@ -118,7 +118,7 @@ async fn show_one(
     let name = NamespaceName::parse(name).map_err(|_| PageError::not_found())?;
     let visible = visitor.viewer.visible();
     let row = namespaces::find(&ui.read, &registry, &name, &visible).await?;
-    let row = row.ok_or_else(PageError::not_found)?;
+    let row = row.ok_or_else(|| visitor.missing())?;
     let after = visitor.params.get("after").map(str::to_owned);
     let first = after.is_none();
     let paging = Paging { after, offset: 0, limit: ROWS + 1 };

@@ -179,7 +179,7 @@ async fn show_tags(
 ) -> Result<Response, PageError> {
     let visible = visitor.viewer.visible();
     let row = repositories::find(&ui.read, &registry, &name, &visible).await?;
-    let row = row.ok_or_else(PageError::not_found)?;
+    let row = row.ok_or_else(|| visitor.missing())?;
     let after = visitor.params.get("after").map(str::to_owned);
     let first = after.is_none();
     let paging = Paging { after, offset: 0, limit: ROWS + 1 };
@@ -353,7 +353,7 @@ async fn show_activity(
 ) -> Result<Response, PageError> {
     let visible = visitor.viewer.visible();
     let row = repositories::find(&ui.read, &registry, &name, &visible).await?;
-    let row = row.ok_or_else(PageError::not_found)?;
+    let row = row.ok_or_else(|| visitor.missing())?;
     visitor.must(Action::ViewActivities, &resource(&registry, &name))?;
     let filter = activity::Filter {
         registry: Some(registry.clone()),

@@ -41,7 +41,7 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let visible = visitor.viewer.visible();
     let seen = repositories::find(&ui.read, &registry, &repository, &visible).await?;
-    seen.ok_or_else(PageError::not_found)?;
+    seen.ok_or_else(|| visitor.missing())?;
     let row = tags::find(&ui.read, &registry, &repository, &tag).await?;
     let first = Paging::first(CHANGES);
     let history = tags::history(&ui.read, &registry, &repository, &tag, &first).await?;

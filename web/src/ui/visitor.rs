@@ -106,6 +106,15 @@ impl Visitor {
         response
     }
 
+    /// What is not there, or is not to be seen: whoever has not signed in is asked to, because it may
+    /// well be there for them.
+    pub(super) fn missing(&self) -> PageError {
+        match self.viewer.user() {
+            None => PageError::SignIn { return_to: Some(self.frame.path.clone()), forget: None },
+            Some(_) => PageError::not_found(),
+        }
+    }
+
     /// Refuses a page to those who may not see it.
     pub(super) fn must(&self, action: Action, resource: &Resource) -> Result<(), PageError> {
         match self.viewer.permit(action, resource) {
