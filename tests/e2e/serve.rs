@@ -200,7 +200,7 @@ async fn a_dry_replay_compares_with_the_log_and_changes_nothing() {
         return;
     }
     let site = Program::start().await;
-    site.person("carol").await;
+    let carol = site.person("carol").await.name;
     let data = site.data().display().to_string();
     let replay = || portus(&["replay", "--dry-run", "--data-dir", &data], &[]);
     let before = site.head().await;
@@ -208,17 +208,16 @@ async fn a_dry_replay_compares_with_the_log_and_changes_nothing() {
 
     // One row of a table, changed by hand.
     let mut db = site.database().await;
-    let changed =
-        sqlx::query("UPDATE read_directory.users SET admin = NOT admin WHERE name = 'carol'");
-    assert_eq!(changed.execute(&mut db).await.unwrap().rows_affected(), 1);
+    let changed = sqlx::query("UPDATE read_directory.users SET admin = NOT admin WHERE name = $1");
+    assert_eq!(changed.bind(&carol).execute(&mut db).await.unwrap().rows_affected(), 1);
     says(&replay(), 3, &["directory: ", "DIFFERENT from before", "not what the log says"]);
 
     // Neither has swapped, left a table behind, or told the log anything.
-    let wrong: bool =
-        sqlx::query_scalar("SELECT admin FROM read_directory.users WHERE name = 'carol'")
-            .fetch_one(&mut db)
-            .await
-            .unwrap();
+    let wrong: bool = sqlx::query_scalar("SELECT admin FROM read_directory.users WHERE name = $1")
+        .bind(&carol)
+        .fetch_one(&mut db)
+        .await
+        .unwrap();
     assert!(wrong, "a dry run repairs nothing");
     let left: i64 =
         sqlx::query_scalar("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^read_.*_[0-9]+$'")
