@@ -9,7 +9,7 @@
 mod excerpt;
 mod parse;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::digest::Digest as ContentDigest;
@@ -107,6 +107,8 @@ struct Shared {
     desk: Desk,
     accounts: Accounts,
     robots: BTreeSet<UserName>,
+    /// Hosts under which clients reach a registry; one that is not in here is known by any.
+    hosts: BTreeMap<RegistryName, BTreeSet<String>>,
     instances: Mutex<Bounded<(RegistryName, String), ()>>,
 }
 
@@ -115,8 +117,20 @@ impl Ingest {
     /// all counts.
     #[must_use]
     pub fn new(desk: Desk, accounts: Accounts, robots: BTreeSet<UserName>) -> Self {
+        Self::only_by(desk, accounts, robots, BTreeMap::new())
+    }
+
+    /// As [`Self::new`]. Of a registry in `hosts` only what happened under one of its hosts (with
+    /// port, as clients name it) is believed (SR-NOT-6).
+    #[must_use]
+    pub fn only_by(
+        desk: Desk,
+        accounts: Accounts,
+        robots: BTreeSet<UserName>,
+        hosts: BTreeMap<RegistryName, BTreeSet<String>>,
+    ) -> Self {
         let instances = Mutex::new(Bounded::new(INSTANCES));
-        Self(Arc::new(Shared { desk, accounts, robots, instances }))
+        Self(Arc::new(Shared { desk, accounts, robots, hosts, instances }))
     }
 
     /// Takes an envelope as `registry` sent it; when this returns, everything in it is durable.
@@ -172,7 +186,8 @@ impl Shared {
         let mut instances = BTreeSet::new();
         for value in events.iter().take(MAX_EVENTS) {
             let now = self.desk.clock.now();
-            match parse::event(registry, value, now) {
+            let parsed = parse::event(registry, value, now);
+            match parsed.and_then(|notification| self.not_foreign(registry, value, notification)) {
                 Ok(notification) => {
                     receipt.oldest = receipt.oldest.into_iter().chain([notification.at]).min();
                     if let Some(instance) = notification.source.instance.clone() {
@@ -237,6 +252,28 @@ impl Shared {
             heard.insert((registry.clone(), instance), ());
         }
         Ok(receipt)
+    }
+
+    /// Rejects what happened under a host that is not the registry's: by another's configuration
+    /// with its secret, most likely.
+    fn not_foreign(
+        &self,
+        registry: &RegistryName,
+        value: &Value,
+        notification: Notification,
+    ) -> Result<Notification, Rejected> {
+        let (Some(hosts), Some(host)) = (self.hosts.get(registry), parse::host(value)) else {
+            return Ok(notification);
+        };
+        if hosts.contains(&host.to_ascii_lowercase()) {
+            return Ok(notification);
+        }
+        metrics::counter!("portus_notifications_foreign_total").increment(1);
+        Err(Rejected {
+            reason: format!("it happened under the host {host:?}, which is not this registry's"),
+            action: notification.action,
+            id: Some(notification.source.event),
+        })
     }
 
     /// Those that this process has not heard of; the log knows what others have.

@@ -22,6 +22,7 @@ pub mod stars;
 pub mod teams;
 pub mod users;
 pub mod vault;
+pub mod watchman;
 
 /// How long a freed name is kept back, in hours: longer than any registry token lives, so that none
 /// that names the old thing is ever good for a new one.

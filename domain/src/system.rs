@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Position;
+use crate::name::{RegistryName, RepositoryName, UserName};
 
 /// What has happened to the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,4 +20,11 @@ pub enum SystemEvent {
     ProjectionRebuilt { projection: String, at: Position, digest: String },
     /// A projection stopped at an event that it cannot take.
     ProjectionHalted { projection: String, at: Position, error: String },
+    /// A registry tells of a push for which its user was given no token in the time before.
+    PushUnverified {
+        registry: RegistryName,
+        repository: RepositoryName,
+        user: UserName,
+        push: Position,
+    },
 }

@@ -165,11 +165,11 @@ async fn first_administrator(all: &mut Visitor<'_>) {
     let (password, wrong) = (all.canary("password"), all.canary("wrong first secret"));
     let (email, shown) = (all.canary("e-mail"), all.canary("display name"));
     let email = format!("{email}@example.org");
-    let fields = [("secret", wrong.as_str()), ("name", "root"), ("password", password.as_str())];
+    let fields = [("secret", wrong.as_str()), ("name", "erna"), ("password", password.as_str())];
     assert!(all.form("/setup", &fields).await.0 >= 400);
     for secret in [&wrong, &secret] {
         let user = json!({
-            "username": "root", "password": password, "email": email, "display_name": shown,
+            "username": "erna", "password": password, "email": email, "display_name": shown,
         });
         let body = json!({ "secret": secret, "user": user });
         let request = all.ask(Method::POST, "/api/v1/users/bootstrap").json(&body);
@@ -186,11 +186,11 @@ async fn first_administrator(all: &mut Visitor<'_>) {
 async fn sign_in(all: &mut Visitor<'_>, password: &str) {
     let (wrong, as_name) = (all.canary("wrong password"), all.canary("password typed as name"));
     for (name, password, good) in [
-        ("root", wrong.as_str(), false),
+        ("erna", wrong.as_str(), false),
         ("nobody", wrong.as_str(), false),
         (as_name.as_str(), "", false),
         (as_name.as_str(), as_name.as_str(), false),
-        ("root", password, true),
+        ("erna", password, true),
     ] {
         let fields = [("name", name), ("password", password), ("return_to", "/repositories")];
         let (status, cookies, _) = all.form("/sign-in", &fields).await;
@@ -220,11 +220,11 @@ async fn sign_in(all: &mut Visitor<'_>, password: &str) {
 
 async fn tokens(all: &mut Visitor<'_>, password: &str) {
     let wrong = all.canary("wrong password for a token");
-    let query = format!("/v2/token?service={SERVICE}&scope=repository:root/app:pull,push");
-    let offline = format!("{query}&offline_token=true&account=root");
+    let query = format!("/v2/token?service={SERVICE}&scope=repository:erna/app:pull,push");
+    let offline = format!("{query}&offline_token=true&account=erna");
     let mut refresh = String::new();
     for (secret, good) in [(wrong.as_str(), false), (password, true)] {
-        let request = all.ask(Method::GET, &offline).basic_auth("root", Some(secret));
+        let request = all.ask(Method::GET, &offline).basic_auth("erna", Some(secret));
         let (status, _, body) = all.send(request).await;
         assert_eq!(status, if good { 200 } else { 401 });
         if good {
@@ -237,7 +237,7 @@ async fn tokens(all: &mut Visitor<'_>, password: &str) {
             ("grant_type", "password"),
             ("service", SERVICE),
             ("client_id", "docker"),
-            ("username", "root"),
+            ("username", "erna"),
             ("password", secret),
         ];
         assert_eq!(all.form("/v2/token", &form).await.0, if good { 200 } else { 401 });
@@ -268,7 +268,7 @@ async fn tokens(all: &mut Visitor<'_>, password: &str) {
         lost.clone(),
         format!("Basic {lost}"),
         format!("Bearer {lost}"),
-        format!("Digest username=\"root\", response=\"{lost}\""),
+        format!("Digest username=\"erna\", response=\"{lost}\""),
         format!("Basic {}", BASE64_STANDARD.encode(&lost)),
     ] {
         for path in [query.as_str(), "/api/v1/users", "/v2/webhooks/events"] {
@@ -279,7 +279,7 @@ async fn tokens(all: &mut Visitor<'_>, password: &str) {
         }
     }
     let request =
-        all.ask(Method::GET, "/api/v1/users").header("portus-auth", format!("root:{lost}"));
+        all.ask(Method::GET, "/api/v1/users").header("portus-auth", format!("erna:{lost}"));
     assert_eq!(all.send(request).await.0, 401);
     let request = all.ask(Method::GET, "/repositories").header("cookie", format!("portus={lost}"));
     all.send(request).await;
@@ -303,11 +303,11 @@ async fn rest(all: &mut Visitor<'_>, password: &str) {
         (user(json!({ "username": "bob", "bot": misplaced })), 400),
     ];
     for (body, expected) in bodies {
-        let request = all.ask(Method::POST, "/api/v1/users").basic_auth("root", Some(password));
+        let request = all.ask(Method::POST, "/api/v1/users").basic_auth("erna", Some(password));
         let (status, _, answer) = all.send(request.json(&body)).await;
         assert_eq!(status, expected, "{answer}");
     }
-    let request = all.ask(Method::PUT, "/api/v1/users/alice").basic_auth("root", Some(password));
+    let request = all.ask(Method::PUT, "/api/v1/users/alice").basic_auth("erna", Some(password));
     let (status, ..) = all.send(request.json(&user(json!({ "password": second })))).await;
     assert_eq!(status, 200);
 
@@ -342,7 +342,7 @@ async fn notifications(all: &mut Visitor<'_>, password: &str) {
     let (secret, wrong) = (all.site.registry_secret.clone(), all.canary("wrong registry secret"));
     all.keep("registry's secret", &secret);
     let path = "/api/v1/registries/main/secret";
-    let request = all.ask(Method::POST, path).basic_auth("root", Some(password));
+    let request = all.ask(Method::POST, path).basic_auth("erna", Some(password));
     let (status, _, body) = all.send(request).await;
     assert!((200..300).contains(&status), "{body}");
     let renewed = body["secret"].as_str().unwrap().to_owned();

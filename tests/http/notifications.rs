@@ -3,16 +3,26 @@
 mod bench;
 mod captured;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use commands::desk::{Clock, Desk};
 use commands::log::memory::MemoryLog;
+use commands::watchman::Watchman;
 use domain::access::Visible;
+use domain::auth::AuthEvent;
 use domain::event::{Actor, Event};
+use domain::log::EventLog as _;
 use domain::registry::{ContentEvent, PullMethod};
+use domain::system::SystemEvent;
 use http::StatusCode;
+use jiff::SignedDuration;
 use projections::activity::{self, Filter, Viewer};
 use serde_json::{Value, json};
 use tests::postgres::TestDatabase;
+use tests::site::Site;
+use tests::watched::eventually;
 use web::registry::notifications::{MAX_BODY_BYTES, PATH, SECRET_HEADER};
 
 use self::bench::{
@@ -637,4 +647,98 @@ async fn a_log_in_memory_does_as_well() {
     let bench = Bench::over(db, log).await;
     bench.tell(&[push(1, 1, "latest"), push(1, 1, "latest")]).await;
     assert_eq!(bench.tags("a/b").await, ["latest=1"]);
+}
+
+#[tokio::test]
+async fn what_happened_under_another_registrys_host_is_rejected_where_hosts_were_named() {
+    let under = |host: &str, at: i64, tag: &str| {
+        let mut event = push(at, 1, tag);
+        event["request"]["host"] = host.into();
+        event
+    };
+    let events = [
+        under("registry.example.org", 1, "one"),
+        under("REGISTRY.example.org:443", 2, "two"),
+        under("evil.example", 3, "three"),
+        under("registry.example.org:5000", 4, "four"),
+        under("", 5, "five"),
+        push(6, 1, "six"),
+    ];
+    let bench = Bench::only_by(&["registry.example.org", "registry.example.org:443"]).await;
+    bench.tell(&events).await;
+    bench.tell(&events).await;
+    assert_eq!(bench.tags("a/b").await, ["five=1", "one=1", "six=1", "two=1"]);
+    let rejected = bench.rejected().await;
+    let reasons: Vec<_> = rejected.iter().map(|(reason, _)| reason.as_str()).collect();
+    assert_eq!(reasons.len(), 2, "each once: {reasons:?}");
+    assert!(reasons[0].contains("evil.example") && reasons[1].contains(":5000"), "{reasons:?}");
+
+    // Where none were named, any will do.
+    let bench = Bench::new().await;
+    bench.tell(&events).await;
+    assert_eq!(bench.tags("a/b").await.len(), events.len());
+}
+
+#[tokio::test]
+async fn a_push_for_which_nobody_was_given_a_token_is_said_once_by_however_many_nodes() {
+    let site = Site::start().await;
+    for name in ["alice", "bob"] {
+        site.register(name).await;
+    }
+    let scope = "repository:alice/app:pull,push";
+    assert!(site.token("alice", scope).await.contains("push"));
+    let refused = site.token("bob", scope).await;
+    assert_eq!(refused, "200 []");
+    // Two that have watched for an hour, and look at it all a minute later.
+    let desk = &site.ground.desk;
+    let turned = Arc::new(AtomicI64::new(-3_600));
+    let shown = turned.clone();
+    let shift = move || SignedDuration::from_secs(shown.load(Ordering::Relaxed));
+    let clock = Clock::system();
+    let earlier = Desk { clock: Clock::new(move || clock.now() + shift()), ..desk.clone() };
+    let before = desk.log.head().await.unwrap();
+    let life = SignedDuration::from_mins(5);
+    let mut watchmen = Vec::new();
+    for _ in 0..2 {
+        watchmen.push(Watchman::begin(earlier.clone(), life).await.unwrap());
+    }
+    assert!(site.token("alice", scope).await.contains("push"));
+    for (n, name) in [(1, "alice"), (2, "bob")] {
+        let mut event = push(1, n, name);
+        event["timestamp"] = desk.clock.now().to_string().into();
+        event["target"]["repository"] = "alice/app".into();
+        event["actor"]["name"] = name.into();
+        let body = json!({ "events": [event] }).to_string();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let posted = client.post(format!("{}{PATH}", site.url)).bearer_auth(&site.registry_secret);
+        assert!(posted.body(body).send().await.unwrap().status().is_success());
+    }
+    // Decisions are written behind their answers.
+    let facts = || async {
+        let page = site.ground.log.read_all(before, 1_000, None).await.unwrap();
+        let facts = page.events.iter().map(|recorded| recorded.decode().unwrap().event);
+        facts.collect::<Vec<_>>()
+    };
+    let decided = || async {
+        let decided = |event: &Event| matches!(event, Event::Auth(AuthEvent::TokensDecided { .. }));
+        facts().await.iter().any(decided).then_some(())
+    };
+    eventually(Duration::from_secs(20), decided).await.unwrap();
+    turned.store(60, Ordering::Relaxed);
+    for watchman in &mut watchmen {
+        watchman.catch_up().await.unwrap();
+        watchman.catch_up().await.unwrap();
+    }
+    let said: Vec<_> = facts()
+        .await
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::System(SystemEvent::PushUnverified { repository, user, .. }) => {
+                Some(format!("{user} {repository}"))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(said, ["bob alice/app"]);
+    site.stop().await;
 }

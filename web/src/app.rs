@@ -1,5 +1,6 @@
 //! The one place where parts are chosen and wired.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,10 +12,11 @@ use commands::desk::{Caller, Desk, Origin};
 use commands::execute::CommandError;
 use commands::ingest::{Accounts, Ingest};
 use commands::namespaces::personal::Keeper;
-use commands::registries;
+use commands::{registries, watchman};
 use domain::access::Permit;
 use domain::event::{Actor, Door, Position};
 use domain::log::EventLog;
+use domain::name::RegistryName;
 use domain::registry::{RegistryRefusal, RegistrySettings};
 use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -274,6 +276,7 @@ impl Parts {
         let authenticator = Authenticator::new(&ground.desk, authn_options(config));
         let recorder = Recorder::new(&ground.desk, keep(config));
         write_down_at_the_end(&authenticator, &recorder, supervisor);
+        watch_pushes(config, ground, supervisor);
 
         let token = TokenState {
             access: graph.clone(),
@@ -343,7 +346,12 @@ impl Parts {
         };
         let notifications = NotificationsState {
             desk: ground.desk.clone(),
-            ingest: Ingest::new(ground.desk.clone(), accounts(&graph), config.robots.clone()),
+            ingest: Ingest::only_by(
+                ground.desk.clone(),
+                accounts(&graph),
+                config.robots.clone(),
+                hosts(config),
+            ),
             hints: Hints::default(),
         };
         let reconciler = Reconciler {
@@ -376,6 +384,32 @@ impl Parts {
 fn accounts(graph: &AccessGraph) -> Accounts {
     let graph = graph.clone();
     Arc::new(move |name| graph.snapshot().account(name).map(|facts| facts.account))
+}
+
+/// By which hosts clients call the configured registry, if that was said.
+fn hosts(config: &Config) -> BTreeMap<RegistryName, BTreeSet<String>> {
+    let registry = config.registry.as_ref();
+    let hosts = registry.and_then(|known| Some((known.name.clone(), known.hosts.clone()?)));
+    hosts.into_iter().collect()
+}
+
+/// Says when a registry tells of a push for which nobody was given a token. Only where every token
+/// is recorded can that be known.
+fn watch_pushes(config: &Config, ground: &Ground, supervisor: &Supervisor) {
+    if config.token.decisions != Decisions::All {
+        return;
+    }
+    let (desk, life) = (ground.desk.clone(), config.token.lifetime);
+    supervisor.keep(Stage::Projections, "pushes without a token", move |stop| {
+        let desk = desk.clone();
+        async move {
+            let life = SignedDuration::try_from(life).unwrap_or(SignedDuration::MAX);
+            tokio::select! {
+                () = watchman::watch(desk, life) => Err("it ended"),
+                () = stop.cancelled() => Ok(()),
+            }
+        }
+    });
 }
 
 fn signer_options(config: &Config, address: SocketAddr) -> SignerOptions {

@@ -98,6 +98,8 @@ pub struct Registry {
     pub url: String,
     /// What its notifications carry; `None`: we make one.
     pub secret: Option<SecretString>,
+    /// Hosts by which clients call it; `None`: any.
+    pub hosts: Option<BTreeSet<String>>,
 }
 
 /// What tokens look like, and which answers are kept.
@@ -267,8 +269,14 @@ fn registry(r: &Resolved, embedded: bool) -> Result<Option<Registry>, ConfigErro
         service: set(r, "registry.service").unwrap_or_else(|| address.clone()),
         url: set(r, "registry.url").unwrap_or_else(|| format!("http://{address}")),
         secret: set(r, "registry.secret").map(SecretString::from),
+        hosts: set(r, "registry.hosts").map(|text| hosts(&text)),
         address,
     }))
+}
+
+fn hosts(text: &str) -> BTreeSet<String> {
+    let hosts = text.split(',').map(|host| host.trim().to_ascii_lowercase());
+    hosts.filter(|host| !host.is_empty()).collect()
 }
 
 fn policy(r: &Resolved) -> Policy {

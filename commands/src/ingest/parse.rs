@@ -45,6 +45,11 @@ pub(super) struct Rejected {
     pub(super) id: Option<String>,
 }
 
+/// The host by which the client called the registry, as it named it.
+pub(super) fn host(event: &Value) -> Option<&str> {
+    event.get("request")?.get("host")?.as_str().filter(|host| !host.is_empty())
+}
+
 /// The events of an envelope; none of them is looked into.
 pub(super) fn envelope(body: &[u8]) -> Result<Vec<Value>, &'static str> {
     let Ok(value) = serde_json::from_slice::<Value>(body) else {

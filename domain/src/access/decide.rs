@@ -1,14 +1,18 @@
 //! Every permission rule on one page. Order matters: the first that decides wins.
 
+mod case;
+mod form;
+
 use jiff::Timestamp;
 
-use super::graph::{Graph, Namespace, Standing, Team, Token, User};
+pub(super) use self::case::{Asker, Who};
+use self::case::{Case, Scene, of_team};
+use super::graph::{Graph, Namespace, Token};
 use super::reach::{Reach, cap};
 use super::{Action, Because, Form, Ground, Policy, PushPolicy, Resource, Rule, Subject, Verdict};
-use crate::name::{RepositoryName, TeamName, UserName};
+use crate::name::{RepositoryName, TeamName};
 use crate::namespace::{Holder, Visibility};
 use crate::team::Role;
-use crate::user::Account;
 
 /// Yes or no, and why.
 type Judgement = Result<Because, Because>;
@@ -62,115 +66,6 @@ impl Graph {
             Err(because) => Verdict::Denied(because, case.form(&who, action, partly)),
         }
     }
-
-    /// Who that is. `None`: what was shown is not good.
-    pub(super) fn who(&self, subject: &Subject, at: Timestamp) -> Option<Who<'_>> {
-        let active = |name: &UserName| {
-            let (name, user) = self.users.get_key_value(name)?;
-            (user.standing == Standing::Active).then_some((name, user))
-        };
-        match subject {
-            Subject::Anonymous => Some(Who::Anonymous),
-            Subject::Invalid => None,
-            Subject::Registry { name } => {
-                self.registries.get(name)?.settings.as_ref()?;
-                Some(Who::Registry)
-            }
-            Subject::Account { name } => {
-                let (name, user) = active(name)?;
-                Some(Who::User(Asker { name, user, token: None }))
-            }
-            Subject::Token { owner, id } => {
-                let token = self.tokens.get(id)?;
-                if token.owner != *owner || token.revoked || at >= token.expires_at {
-                    return None;
-                }
-                let (name, user) = active(owner)?;
-                Some(Who::User(Asker { name, user, token: Some(token) }))
-            }
-        }
-    }
-
-    fn scene<'a>(&'a self, action: Action, resource: &'a Resource) -> Scene<'a> {
-        let place = |namespace, repository| Scene::Place { namespace, repository };
-        match resource {
-            Resource::System => Scene::System,
-            Resource::Team { name } => Scene::Team { name, team: self.teams.get(name) },
-            // A question about a team asked of a repository is none.
-            Resource::Repository { .. } if of_team(action) => place(None, None),
-            Resource::Repository { registry, name } => {
-                let repository = (!of_whole_namespace(action)).then_some(name);
-                place(self.deciding_namespace(registry, name), repository)
-            }
-            Resource::Namespace { registry, name } if action == Action::CreateNamespace => {
-                let mut parents = name.parents();
-                let parent = parents.find_map(|parent| self.live_namespace(registry, parent));
-                Scene::Inside { parent }
-            }
-            Resource::Namespace { registry, name } => {
-                place(self.live_namespace(registry, name.as_str()), None)
-            }
-        }
-    }
-}
-
-/// Who asks, as the graph knows them.
-pub(super) enum Who<'a> {
-    Anonymous,
-    Registry,
-    User(Asker<'a>),
-}
-
-/// A person or bot, perhaps by a token.
-pub(super) struct Asker<'a> {
-    pub(super) name: &'a UserName,
-    pub(super) user: &'a User,
-    pub(super) token: Option<&'a Token>,
-}
-
-impl Asker<'_> {
-    /// A token counts as an administrator's or auditor's with the admin scope only.
-    fn elevated(&self) -> bool {
-        self.user.account == Account::Person && self.token.is_none_or(|token| token.scopes.admin)
-    }
-
-    pub(super) fn is_admin(&self) -> bool {
-        self.user.admin && self.elevated()
-    }
-
-    pub(super) fn is_auditor(&self) -> bool {
-        self.user.auditor && self.elevated()
-    }
-
-    fn is_bot(&self) -> bool {
-        self.user.account == Account::Bot
-    }
-}
-
-/// What the question is about, as the graph knows it.
-#[derive(Clone, Copy)]
-enum Scene<'a> {
-    System,
-    Team {
-        name: &'a TeamName,
-        team: Option<&'a Team>,
-    },
-    Place {
-        namespace: Option<&'a Namespace>,
-        repository: Option<&'a RepositoryName>,
-    },
-    /// A namespace to be made; perhaps inside another one.
-    Inside {
-        parent: Option<&'a Namespace>,
-    },
-}
-
-/// One question.
-struct Case<'a> {
-    graph: &'a Graph,
-    policy: &'a Policy,
-    at: Timestamp,
-    scene: Scene<'a>,
 }
 
 impl Case<'_> {
@@ -517,57 +412,6 @@ impl Case<'_> {
             Err(because) => Err(because),
         }
     }
-
-    /// How a no looks from outside: what somebody may not know of, is not there.
-    fn form(&self, who: &Who<'_>, action: Action, partly: bool) -> Form {
-        use Action as A;
-        let asker = match who {
-            Who::Registry => return Form::Unauthorized,
-            Who::Anonymous => None,
-            Who::User(asker) => Some(asker),
-        };
-        match (action, asker) {
-            (A::PostNotification, _) => Form::Unauthorized,
-            (A::Wildcard, _) if partly => Form::Partial,
-            (A::Pull | A::Push | A::Delete | A::Wildcard | A::Catalog, _) => Form::Omit,
-            (_, None) => Form::SignIn,
-            (A::LoginWeb, Some(_)) => Form::Unauthorized,
-            (_, Some(asker)) if self.is_known_to(asker, action) => Form::Forbidden,
-            (_, Some(_)) => Form::NotFound,
-        }
-    }
-
-    /// Whether the asker may know that it exists: the person, that is, whatever their token does.
-    fn is_known_to(&self, asker: &Asker<'_>, action: Action) -> bool {
-        let admin = asker.user.admin && !asker.is_bot();
-        let readable = |namespace: &Namespace, repository| {
-            admin
-                || namespace.visibility != Visibility::Private
-                || self
-                    .graph
-                    .reach(asker.name, asker.user, namespace, repository, self.at)
-                    .is_some()
-        };
-        match self.scene {
-            Scene::System | Scene::Inside { parent: None } => true,
-            Scene::Team { name, team } => {
-                team.is_some() && (admin || asker.user.teams.get(name).is_some())
-            }
-            Scene::Place { namespace: None, .. } => false,
-            Scene::Place { namespace: Some(namespace), .. } if of_team(action) => {
-                match &namespace.holder {
-                    Holder::Team { team } if namespace.held => {
-                        admin || asker.user.teams.get(team).is_some()
-                    }
-                    _ => false,
-                }
-            }
-            Scene::Place { namespace: Some(namespace), repository } => {
-                readable(namespace, repository)
-            }
-            Scene::Inside { parent: Some(parent) } => readable(parent, None),
-        }
-    }
 }
 
 /// Public, or protected and signed in, or a member, or an administrator; in the order in which the
@@ -593,37 +437,4 @@ fn at_least(asker: &Asker<'_>, reach: Option<&Reach>, least: Role, rule: Rule) -
 
 fn administration(asker: &Asker<'_>, rule: Rule) -> Judgement {
     if asker.is_admin() { yes(rule, Ground::Administrator) } else { no(rule) }
-}
-
-/// Actions that need rights on the whole namespace, asked of a repository or not.
-fn of_whole_namespace(action: Action) -> bool {
-    use Action as A;
-    matches!(
-        action,
-        A::SeeNamespace
-            | A::SeeWebhooks
-            | A::EditNamespace
-            | A::RenameNamespaceWithRepositories
-            | A::ChangeVisibility
-            | A::ChangeTeam
-            | A::ChangeTeamForeign
-            | A::DeleteNamespace
-            | A::ManageWebhooks
-    )
-}
-
-/// Actions on a team.
-fn of_team(action: Action) -> bool {
-    use Action as A;
-    matches!(
-        action,
-        A::SeeTeam
-            | A::SeeTeamMembers
-            | A::SearchUsersForTeam
-            | A::ManageTeam
-            | A::ManageTeamLastOwner
-            | A::RenameTeam
-            | A::DeleteTeam
-            | A::CreateNamespace
-    )
 }

@@ -285,6 +285,9 @@ catalogue! {
         ProjectionHalted in "system", "A projection stopped at an event that it cannot take.": [
             SystemEvent::ProjectionHalted { projection: "users".to_owned(), at: Position(1_234), error: "unknown event type".to_owned() },
         ];
+        PushUnverified in "system", "A registry tells of a push for which its user was given no token in the time before; `push` is its position.": [
+            SystemEvent::PushUnverified { registry: name("main"), repository: name("team/app"), user: name("alice"), push: Position(1_234) },
+        ];
     }
 }
 

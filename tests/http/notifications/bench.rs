@@ -1,6 +1,6 @@
 //! A notification endpoint with everything behind it, asked in process.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Router;
@@ -49,6 +49,23 @@ impl Bench {
     }
 
     pub(super) async fn over(db: TestDatabase, log: Arc<dyn EventLog>) -> Self {
+        Self::build(db, log, BTreeMap::new()).await
+    }
+
+    /// Of the registry only what happens under these hosts is believed.
+    pub(super) async fn only_by(hosts: &[&str]) -> Self {
+        let db = TestDatabase::new().await;
+        let log =
+            PostgresLog::open(db.service.clone(), PostgresLogOptions::default()).await.unwrap();
+        let hosts = hosts.iter().map(ToString::to_string).collect();
+        Self::build(db, log, BTreeMap::from([(main(), hosts)])).await
+    }
+
+    async fn build(
+        db: TestDatabase,
+        log: Arc<dyn EventLog>,
+        hosts: BTreeMap<RegistryName, BTreeSet<String>>,
+    ) -> Self {
         let vault = Vault::open(db.service.clone(), MasterKey::from_bytes([7; 32])).await.unwrap();
         let now: Timestamp = "2025-06-01T12:00:00Z".parse().unwrap();
         let clock = Clock::new(move || now);
@@ -63,7 +80,7 @@ impl Bench {
         let hints = Hints::default();
         let router = notifications::router(NotificationsState {
             desk: desk.clone(),
-            ingest: Ingest::new(desk.clone(), accounts, robots),
+            ingest: Ingest::only_by(desk.clone(), accounts, robots, hosts),
             hints: hints.clone(),
         });
         let runner = Runner::new(log, db.service.clone(), Arc::new(move || now));

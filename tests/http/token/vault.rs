@@ -241,7 +241,7 @@ async fn decisions_for_everybody_are_recorded_while_one_persons_key_is_broken() 
             if let Event::Auth(AuthEvent::TokensDecided { decisions }) =
                 recorded.decode().unwrap().event
             {
-                found.extend(decisions.into_iter().filter_map(|one| {
+                found.extend(decisions.iter().filter_map(|one| {
                     Some((one.subject.name()?.to_string(), one.sealed.is_some()))
                 }));
             }

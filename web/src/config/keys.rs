@@ -148,6 +148,12 @@ pub const KEYS: &[Key] = &[
         "what its notifications carry as `Authorization: Bearer …`; unset: Portus makes one",
     ),
     key(
+        "registry.hosts",
+        Text,
+        "",
+        "hosts by which clients call it, with commas between; what happened under another is rejected; unset: any",
+    ),
+    key(
         "notifications.robots",
         Names,
         "",
