@@ -7,6 +7,7 @@ use domain::digest::Digest;
 use domain::name::{RegistryName, RepositoryName};
 use jiff::Timestamp;
 
+use crate::of_repository;
 use crate::read::{Paging, ReadModels, row};
 
 row! {
@@ -132,12 +133,7 @@ pub async fn find(
     repository: &RepositoryName,
     digest: &Digest,
 ) -> Result<Option<ManifestRow>, sqlx::Error> {
-    sqlx::query_as(FIND)
-        .bind(registry.as_str())
-        .bind(repository.as_str())
-        .bind(digest.as_str())
-        .fetch_optional(read.pool())
-        .await
+    of_repository::find(read, FIND, (registry, repository), digest.as_str()).await
 }
 
 /// A repository's manifests, tagged and untagged, by digest.
@@ -151,14 +147,7 @@ pub async fn list(
     repository: &RepositoryName,
     paging: &Paging<String>,
 ) -> Result<Vec<ManifestRow>, sqlx::Error> {
-    sqlx::query_as(LIST)
-        .bind(registry.as_str())
-        .bind(repository.as_str())
-        .bind(&paging.after)
-        .bind(paging.offset())
-        .bind(paging.limit())
-        .fetch_all(read.pool())
-        .await
+    of_repository::list(read, LIST, (registry, repository), paging).await
 }
 
 /// How many [`list`] has in all.
@@ -171,11 +160,7 @@ pub async fn count(
     registry: &RegistryName,
     repository: &RepositoryName,
 ) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(COUNT)
-        .bind(registry.as_str())
-        .bind(repository.as_str())
-        .fetch_one(read.pool())
-        .await
+    of_repository::count(read, COUNT, (registry, repository)).await
 }
 
 /// What one manifest references, in its order; as many as its fact held.
@@ -189,12 +174,7 @@ pub async fn references(
     repository: &RepositoryName,
     digest: &Digest,
 ) -> Result<Vec<ReferenceRow>, sqlx::Error> {
-    sqlx::query_as(REFERENCES)
-        .bind(registry.as_str())
-        .bind(repository.as_str())
-        .bind(digest.as_str())
-        .fetch_all(read.pool())
-        .await
+    of_repository::all(read, REFERENCES, (registry, repository), digest.as_str()).await
 }
 
 /// How many of [`list`] no tag points to.
@@ -207,11 +187,7 @@ pub async fn count_untagged(
     registry: &RegistryName,
     repository: &RepositoryName,
 ) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(COUNT_UNTAGGED)
-        .bind(registry.as_str())
-        .bind(repository.as_str())
-        .fetch_one(read.pool())
-        .await
+    of_repository::count(read, COUNT_UNTAGGED, (registry, repository)).await
 }
 
 /// Where manifests stand, those included that are gone; some of them, by digest, behind `after`.
@@ -225,12 +201,7 @@ pub async fn standing(
     repository: &RepositoryName,
     after: &str,
 ) -> Result<Vec<StandingManifest>, sqlx::Error> {
-    sqlx::query_as(STANDING)
-        .bind(registry.as_str())
-        .bind(repository.as_str())
-        .bind(after)
-        .fetch_all(read.pool())
-        .await
+    of_repository::all(read, STANDING, (registry, repository), after).await
 }
 
 /// Children of indexes that nobody told of; at most a thousand.

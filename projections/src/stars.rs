@@ -3,6 +3,7 @@
 use domain::name::{RegistryName, RepositoryName, UserName};
 use jiff::Timestamp;
 
+use crate::of_repository;
 use crate::read::{Paging, ReadModels, row};
 
 row! {
@@ -59,11 +60,7 @@ pub async fn count(
     registry: &RegistryName,
     repository: &RepositoryName,
 ) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(COUNT)
-        .bind(registry.as_str())
-        .bind(repository.as_str())
-        .fetch_one(read.pool())
-        .await
+    of_repository::count(read, COUNT, (registry, repository)).await
 }
 
 /// Whether one user starred a repository.

@@ -6,6 +6,7 @@
 use domain::name::{RegistryName, RepositoryName, TagName};
 use jiff::Timestamp;
 
+use crate::of_repository;
 use crate::read::{Paging, ReadModels, row};
 
 row! {
@@ -138,12 +139,7 @@ pub async fn find(
     repository: &RepositoryName,
     tag: &TagName,
 ) -> Result<Option<TagRow>, sqlx::Error> {
-    sqlx::query_as(FIND)
-        .bind(registry.as_str())
-        .bind(repository.as_str())
-        .bind(tag.as_str())
-        .fetch_optional(read.pool())
-        .await
+    of_repository::find(read, FIND, (registry, repository), tag.as_str()).await
 }
 
 /// A repository's tags, by name.
@@ -157,14 +153,7 @@ pub async fn list(
     repository: &RepositoryName,
     paging: &Paging<String>,
 ) -> Result<Vec<TagRow>, sqlx::Error> {
-    sqlx::query_as(LIST)
-        .bind(registry.as_str())
-        .bind(repository.as_str())
-        .bind(&paging.after)
-        .bind(paging.offset())
-        .bind(paging.limit())
-        .fetch_all(read.pool())
-        .await
+    of_repository::list(read, LIST, (registry, repository), paging).await
 }
 
 /// A repository's tags, the one moved last first.
@@ -197,12 +186,7 @@ pub async fn of_digest(
     repository: &RepositoryName,
     digest: &str,
 ) -> Result<Vec<TagRow>, sqlx::Error> {
-    sqlx::query_as(OF_DIGEST)
-        .bind(registry.as_str())
-        .bind(repository.as_str())
-        .bind(digest)
-        .fetch_all(read.pool())
-        .await
+    of_repository::all(read, OF_DIGEST, (registry, repository), digest).await
 }
 
 /// How many [`list`] has in all.
@@ -215,11 +199,7 @@ pub async fn count(
     registry: &RegistryName,
     repository: &RepositoryName,
 ) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(COUNT)
-        .bind(registry.as_str())
-        .bind(repository.as_str())
-        .fetch_one(read.pool())
-        .await
+    of_repository::count(read, COUNT, (registry, repository)).await
 }
 
 /// What has happened to a tag, the latest first; `paging.after` is the position of the last row
@@ -287,10 +267,5 @@ pub async fn standing(
     repository: &RepositoryName,
     after: &str,
 ) -> Result<Vec<StandingTag>, sqlx::Error> {
-    sqlx::query_as(STANDING)
-        .bind(registry.as_str())
-        .bind(repository.as_str())
-        .bind(after)
-        .fetch_all(read.pool())
-        .await
+    of_repository::all(read, STANDING, (registry, repository), after).await
 }

@@ -9,6 +9,7 @@ use http::header::LINK;
 use projections::activity::{self, ActivityRow, Cursor, Filter, Viewer};
 use serde_json::{Value, json};
 
+use super::paging::in_turn;
 use super::params::Params;
 use super::{ApiState, DEFAULT_PER_PAGE, MAX_PER_PAGE};
 use crate::auth::ApiCaller;
@@ -56,10 +57,7 @@ pub(super) async fn list(
         auditor,
     };
     let rows = activity::page(&api.read, &filter, &viewer, before, limit).await?;
-    let mut all = Vec::with_capacity(rows.len());
-    for row in &rows {
-        all.push(entity(&api, row, auditor).await?);
-    }
+    let all = in_turn(rows.iter().map(|row| entity(&api, row, auditor))).await?;
     let mut response = Json(all).into_response();
     if let Some(last) = rows.last().filter(|_| rows.len() == usize::try_from(limit).unwrap_or(0)) {
         let mut query = params.taken().clone();

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::act::{Failed, done, gone};
 use super::ids::Place;
-use super::paging::Page;
+use super::paging::{Page, in_turn};
 use super::params::Params;
 use super::strict_json::StrictJson;
 use super::{ApiState, ids, teams};
@@ -68,10 +68,7 @@ pub(super) async fn list(
     let visible = caller.viewer.visible();
     let rows = namespaces::list(&api.read, &visible, &page.rows()).await?;
     let total = namespaces::count(&api.read, &visible).await?;
-    let mut all = Vec::with_capacity(rows.len());
-    for row in &rows {
-        all.push(entity(&api, &caller, row).await?);
-    }
+    let all = in_turn(rows.iter().map(|row| entity(&api, &caller, row))).await?;
     Ok(page.answer(all, total, &params, &api.auth.external))
 }
 
@@ -268,10 +265,8 @@ pub(super) async fn repositories(
     let visible = caller.viewer.visible();
     let rows =
         repositories::of_namespace(&api.read, &registry, &name, &visible, &page.rows()).await?;
-    let mut all = Vec::with_capacity(rows.len());
-    for row in &rows {
-        all.push(super::repositories::entity(&api, &caller, row).await?);
-    }
+    let all =
+        in_turn(rows.iter().map(|row| super::repositories::entity(&api, &caller, row))).await?;
     Ok(page.answer(all, row.repositories, &params, &api.auth.external))
 }
 

@@ -108,3 +108,16 @@ impl Page {
         Some(format!("{}{}?{query}", external.origin(), params.path))
     }
 }
+
+/// Draws a page's rows, one after the other: a list takes no more of the database at once than one
+/// row does.
+pub(super) async fn in_turn<F>(rows: impl Iterator<Item = F>) -> Result<Vec<Value>, ApiError>
+where
+    F: Future<Output = Result<Value, ApiError>>,
+{
+    let mut drawn = Vec::new();
+    for row in rows {
+        drawn.push(row.await?);
+    }
+    Ok(drawn)
+}

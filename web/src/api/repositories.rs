@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::act::{Failed, done, gone};
 use super::ids::Place;
-use super::paging::Page;
+use super::paging::{Page, in_turn};
 use super::params::Params;
 use super::strict_json::StrictJson;
 use super::{ApiState, ids};
@@ -48,10 +48,7 @@ pub(super) async fn list(
     let visible = caller.viewer.visible();
     let rows = repositories::list(&api.read, &visible, &page.rows()).await?;
     let total = repositories::count(&api.read, &visible).await?;
-    let mut all = Vec::with_capacity(rows.len());
-    for row in &rows {
-        all.push(entity(&api, &caller, row).await?);
-    }
+    let all = in_turn(rows.iter().map(|row| entity(&api, &caller, row))).await?;
     Ok(page.answer(all, total, &params, &api.auth.external))
 }
 

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::act::{Failed, done, gone};
-use super::paging::Page;
+use super::paging::{Page, in_turn};
 use super::params::Params;
 use super::strict_json::StrictJson;
 use super::{ApiState, ids};
@@ -182,10 +182,7 @@ pub(super) async fn namespaces(
     let (name, row) = seen(&api, &caller, &id).await?;
     let visible = caller.viewer.visible();
     let rows = namespaces::of_team(&api.read, &name, &visible, &page.rows()).await?;
-    let mut all = Vec::with_capacity(rows.len());
-    for row in &rows {
-        all.push(super::namespaces::entity(&api, &caller, row).await?);
-    }
+    let all = in_turn(rows.iter().map(|row| super::namespaces::entity(&api, &caller, row))).await?;
     Ok(page.answer(all, row.namespaces, &params, &api.auth.external))
 }
 

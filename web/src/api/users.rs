@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::act::{Failed, done, gone};
-use super::paging::Page;
+use super::paging::{Page, in_turn};
 use super::params::Params;
 use super::strict_json::{OptionalJson, StrictJson};
 use super::{ApiState, ids};
@@ -84,10 +84,7 @@ pub(super) async fn list(
     params.end()?;
     let rows = users::list(&api.read, prefix.as_deref(), &page.rows()).await?;
     let total = users::count(&api.read, prefix.as_deref()).await?;
-    let mut all = Vec::with_capacity(rows.len());
-    for row in &rows {
-        all.push(entity(&api, row).await?);
-    }
+    let all = in_turn(rows.iter().map(|row| entity(&api, row))).await?;
     Ok(page.answer(all, total, &params, &api.auth.external))
 }
 
