@@ -12,7 +12,7 @@ pub mod manifests;
 pub mod namespaces;
 mod of_repository;
 mod pace;
-mod projection;
+pub mod projection;
 mod read;
 pub mod rebuild;
 pub mod registries;

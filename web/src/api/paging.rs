@@ -6,6 +6,7 @@ use http::header::LINK;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use projections::Paging;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::params::Params;
 use crate::auth::External;
