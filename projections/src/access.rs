@@ -11,14 +11,18 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use domain::access::Graph;
 use domain::event::{Class, Position, Recorded};
-use domain::log::{EventLog, LogError};
+use domain::log::{EventLog, LogError, Page};
 use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::pace::Pace;
 
-/// Decisions read in one go; between two pages the snapshot is published.
+/// Decisions read in one go.
 const PAGE: usize = 1_000;
+/// How often the snapshot is published on the way to the log's end: each time, what is folded next
+/// is copied first.
+const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 /// How long one page may take before the read is given up and tried again.
 const READ_PATIENCE: Duration = Duration::from_secs(30);
 /// The pauses between attempts while the log does not serve.
@@ -34,12 +38,26 @@ struct Shared {
     /// What readers see.
     snapshot: ArcSwap<Graph>,
     /// What facts are folded into: one fold at a time.
-    folded: Mutex<Graph>,
+    folding: Mutex<Folding>,
     /// How far the snapshot is; moved after the snapshot itself.
     progress: watch::Sender<Progress>,
     /// When the snapshot was last known to be at the log's end.
     seen_head: Heartbeat,
     pace: Pace,
+}
+
+/// The graph being folded, and the page that comes next: read while the one before is folded.
+struct Folding {
+    graph: Graph,
+    coming: Option<Coming>,
+    published_at: Instant,
+}
+
+/// A page on its way, of what lies beyond a position. The task ends with this value.
+struct Coming {
+    beyond: Position,
+    asked_at: Instant,
+    page: JoinSet<Result<Page, LogError>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -108,7 +126,11 @@ impl AccessGraph {
         Self(Arc::new(Shared {
             log,
             snapshot: ArcSwap::from_pointee(Graph::default()),
-            folded: Mutex::new(Graph::default()),
+            folding: Mutex::new(Folding {
+                graph: Graph::default(),
+                coming: None,
+                published_at: Instant::now(),
+            }),
             progress: watch::Sender::new(Progress::default()),
             seen_head: Heartbeat::new(),
             pace: Pace::default(),
@@ -171,35 +193,56 @@ impl AccessGraph {
     async fn step(&self) -> Result<Step, CatchUpError> {
         let shared = &*self.0;
         // Held over the read: two followers would fold the same page twice for nothing.
-        let mut folded = shared.folded.lock().await;
+        let mut folding = shared.folding.lock().await;
         if let Some(halted) = shared.progress.borrow().halted.clone() {
             return Err(halted.into());
         }
-        // Taken before the question: the answer is at least as new as this moment.
-        let asked_at = Instant::now();
-        let reading = shared.log.read_all(folded.position(), PAGE, Some(Class::Decision));
-        let page = timeout(READ_PATIENCE, reading)
-            .await
-            .unwrap_or_else(|_| Err(LogError::Unavailable("a page took too long".to_owned())))?;
-
-        let before = folded.position();
-        let halted = fold(&mut folded, &page.events).err();
-        if halted.is_none() {
-            folded.advance(page.next);
+        let before = folding.graph.position();
+        let mut coming = match folding.coming.take() {
+            Some(coming) if coming.beyond == before => coming,
+            _ => self.read(before),
+        };
+        let asked_at = coming.asked_at;
+        let page = match timeout(READ_PATIENCE, coming.page.join_next()).await {
+            Ok(Some(Ok(page))) => page?,
+            Ok(_) => return Err(LogError::Unavailable("a read was broken off".to_owned()).into()),
+            Err(_) => return Err(LogError::Unavailable("a page took too long".to_owned()).into()),
+        };
+        let at_head = page.next >= page.head;
+        if !at_head {
+            folding.coming = Some(self.read(page.next));
         }
-        if folded.position() > before || halted.is_some() {
-            self.publish(&folded, halted.clone());
+
+        let graph = &mut folding.graph;
+        let halted = fold(graph, &page.events).err();
+        if halted.is_none() {
+            graph.advance(page.next);
+        }
+        let position = graph.position();
+        let due = at_head || folding.published_at.elapsed() >= PUBLISH_EVERY;
+        if (position > self.position() && due) || halted.is_some() {
+            self.publish(&folding.graph, halted.clone());
+            folding.published_at = Instant::now();
         }
         if let Some(halted) = halted {
             return Err(halted.into());
         }
-        let at_head = page.next >= page.head;
         if at_head {
             shared.seen_head.beat(asked_at);
         }
         metrics::gauge!("portus_projection_lag_positions", "projection" => "access")
             .set(page.head.0.saturating_sub(page.next.0) as f64);
-        Ok(Step { position: folded.position(), at_head })
+        Ok(Step { position, at_head })
+    }
+
+    /// Starts to read the page beyond a position.
+    fn read(&self, beyond: Position) -> Coming {
+        // Taken before the question: the answer is at least as new as this moment.
+        let asked_at = Instant::now();
+        let log = Arc::clone(&self.0.log);
+        let mut page = JoinSet::new();
+        page.spawn(async move { log.read_all(beyond, PAGE, Some(Class::Decision)).await });
+        Coming { beyond, asked_at, page }
     }
 
     /// First the graph, then the news of it: whoever waited for a position finds it.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::admin::AdminEvent;
 use domain::app_token::AppTokenEvent;
 use domain::auth::{AuthEvent, Claimed, TokenDecision};
-use domain::event::{Actor, Class, Event, Fact, Sealed};
+use domain::event::{Actor, Class, Encoded, Event, Fact, Sealed};
 use domain::name::{NamespaceName, RegistryName, RepositoryName, TeamName, UserName};
 use domain::namespace::NamespaceEvent;
 use domain::registry::{ContentEvent, PullMethod, RegistryEvent};
@@ -15,6 +15,7 @@ use domain::user::UserEvent;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -40,7 +41,8 @@ table!(
     "excluded.id"
 );
 
-/// One row of the feed, in the order of the table's columns.
+/// One row of the feed, by the table's columns. What is not there is not written: that is half of
+/// the text that travels.
 #[derive(Debug, Clone, Serialize)]
 struct Entry {
     position: i64,
@@ -52,18 +54,30 @@ struct Entry {
     outcome: &'static str,
     actor_kind: &'static str,
     actor: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     registry: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     namespace_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     repository: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tag: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     team: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     user_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
-    detail: Value,
+    detail: Box<RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     seal_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     seal_box: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     seal_data: Option<String>,
 }
 
@@ -77,7 +91,7 @@ impl Projection for Activity {
     }
 
     fn code(&self) -> i32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {
@@ -260,7 +274,8 @@ fn show(namespaces: &Working<NamespaceRow>, fact: &Fact, entries: &mut Vec<Entry
     };
     let place = place(&fact.event);
     let namespace = deciding(namespaces, &place);
-    let mut entry = Entry::new(fact, 0, fact.event.encode().kind, outcome, &fact.meta.actor);
+    let Encoded { kind, data, .. } = fact.event.encode();
+    let mut entry = Entry::new(fact, 0, kind, outcome, &fact.meta.actor, detail(data));
     entry.registry = place.registry.map(ToString::to_string);
     entry.namespace_id = namespace.map(|namespace| namespace.id);
     entry.namespace = namespace
@@ -272,7 +287,6 @@ fn show(namespaces: &Working<NamespaceRow>, fact: &Fact, entries: &mut Vec<Entry
     entry.team = place.team.map(ToString::to_string);
     entry.user_name = place.user.map(ToString::to_string);
     entry.rule.clone_from(&fact.meta.rule);
-    entry.detail = detail(&fact.event);
     entry.seal(fact.meta.sealed.as_ref(), || fact.id.to_string());
     entries.push(entry);
 }
@@ -283,14 +297,14 @@ fn refusal(fact: &Fact, index: i32, decision: &TokenDecision) -> Entry {
     let granted = decision.scopes.iter().any(|scope| !scope.granted.is_empty());
     let outcome = if granted { "reduced" } else { "refused" };
     let kind = "auth.tokens_decided".to_owned();
-    let mut entry = Entry::new(fact, index, kind, outcome, &decision.subject);
+    let plain = TokenDecision { sealed: None, ..decision.clone() };
+    let detail = to_raw_value(&plain).unwrap_or_default();
+    let mut entry = Entry::new(fact, index, kind, outcome, &decision.subject, detail);
     entry.occurred_at = micros(decision.at);
     if let Some(refused) = decision.scopes.iter().find(|scope| scope.refused.is_some()) {
         entry.rule.clone_from(&refused.refused);
         entry.repository = asked_repository(&refused.asked);
     }
-    let plain = TokenDecision { sealed: None, ..decision.clone() };
-    entry.detail = serde_json::to_value(&plain).unwrap_or(Value::Null);
     entry.seal(decision.sealed.as_ref(), || decision.jti.clone());
     entry
 }
@@ -302,14 +316,17 @@ fn asked_repository(asked: &str) -> Option<String> {
 }
 
 /// The fact itself, without what would make a row large.
-fn detail(event: &Event) -> Value {
-    let mut value = serde_json::from_str(&event.encode().data).unwrap_or(Value::Null);
-    if let Some(object) = value.as_object_mut()
-        && let Some(Value::Array(references)) = object.remove("references")
-    {
-        object.insert("references".to_owned(), references.len().into());
-    }
-    value
+fn detail(data: String) -> Box<RawValue> {
+    let reduced = match data.contains(r#""references":"#).then(|| serde_json::from_str(&data)) {
+        Some(Ok(Value::Object(mut object))) => {
+            if let Some(Value::Array(references)) = object.get("references") {
+                object.insert("references".to_owned(), references.len().into());
+            }
+            to_raw_value(&object)
+        }
+        _ => RawValue::from_string(data),
+    };
+    reduced.unwrap_or_default()
 }
 
 fn deciding<'a>(
@@ -326,7 +343,14 @@ fn deciding<'a>(
 }
 
 impl Entry {
-    fn new(fact: &Fact, index: i32, kind: String, outcome: &'static str, actor: &Actor) -> Self {
+    fn new(
+        fact: &Fact,
+        index: i32,
+        kind: String,
+        outcome: &'static str,
+        actor: &Actor,
+        detail: Box<RawValue>,
+    ) -> Self {
         Self {
             position: id(fact.position),
             index,
@@ -346,7 +370,7 @@ impl Entry {
             team: None,
             user_name: None,
             rule: None,
-            detail: Value::Null,
+            detail,
             seal_key: None,
             seal_box: None,
             seal_data: None,
