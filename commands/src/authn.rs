@@ -68,6 +68,10 @@ pub const MAX_NAME_BYTES: usize = 1_024;
 /// "come back".
 pub const FAILURES_WAITING: usize = 4_096;
 
+/// How long the vault may take to answer one question: a database that hangs is away, and whoever
+/// signs in hears so while they still listen.
+pub const VAULT_PATIENCE: Duration = Duration::from_secs(2);
+
 /// What may be set.
 #[derive(Debug, Clone)]
 pub struct AuthnOptions {
@@ -332,7 +336,7 @@ impl Authenticator {
             None => {
                 // Only what is in memory already is looked at for an address that has to wait.
                 self.0.guard.may_try(attempt.origin.address, attempt.now)?;
-                let Some(found) = self.0.vault.app_token(hash).await? else {
+                let Some(found) = in_time(self.0.vault.app_token(hash)).await? else {
                     return Err(self.refuse(&attempt, SignInFailure::WrongSecret));
                 };
                 let mut tokens = self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner);
@@ -379,6 +383,17 @@ impl Authenticator {
                 AuthnError::Refused(reason)
             }
             Err(outbox::Full) => AuthnError::busy(),
+        }
+    }
+}
+
+/// The vault's answer, if it comes soon.
+async fn in_time<T>(asked: impl Future<Output = Result<T, VaultError>>) -> Result<T, VaultError> {
+    match tokio::time::timeout(VAULT_PATIENCE, asked).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            let waited = VAULT_PATIENCE.as_secs();
+            Err(VaultError(format!("no answer from the database within {waited} s")))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod captured;
+mod delivery;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

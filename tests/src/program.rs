@@ -89,6 +89,25 @@ impl Program {
     ///
     /// With its last words when it does not get ready.
     pub async fn start_again(&self) {
+        self.launch();
+        let url = format!("{}/readyz", self.url());
+        let http = api::http();
+        let ready = eventually(STARTING, || async {
+            let answer = http.get(&url).send().await;
+            let ready = answer.is_ok_and(|answer| answer.status() == 200);
+            (ready || self.exit_code().is_some()).then_some(ready)
+        });
+        if ready.await != Some(true) {
+            fail(&format!("portus serve did not get ready; it says:\n{}", self.log_tail()));
+        }
+    }
+
+    /// The same without waiting for anything.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn launch(&self) {
         let data = self.data().display().to_string();
         let arguments = [
             "serve",
@@ -109,16 +128,6 @@ impl Program {
         );
         let process = Watched::start(&state, &tidy, &binary(), &arguments, &self.environment);
         *self.process.lock().expect("the process") = Some(process);
-        let url = format!("{}/readyz", self.url());
-        let http = api::http();
-        let ready = eventually(STARTING, || async {
-            let answer = http.get(&url).send().await;
-            let ready = answer.is_ok_and(|answer| answer.status() == 200);
-            (ready || self.exit_code().is_some()).then_some(ready)
-        });
-        if ready.await != Some(true) {
-            fail(&format!("portus serve did not get ready; it says:\n{}", self.log_tail()));
-        }
     }
 
     /// Changes a setting, as an environment variable, for the next start.
@@ -222,6 +231,19 @@ impl Program {
         }
     }
 
+    /// Sends a signal to the children whose command is `name`, and to what they have started: the
+    /// back ends of `postgres` do not name the folder.
+    pub fn signal_children(&self, name: &str, signal: Signal) {
+        let found = children(&self.folder, name);
+        let below = commands().map(|(pid, _)| pid).filter(|pid| {
+            let parent = parent_of(*pid);
+            parent.is_some_and(|parent| found.contains(&parent))
+        });
+        for pid in found.iter().copied().chain(below) {
+            let _ = signal::kill(pid, signal);
+        }
+    }
+
     /// `portus …` on this site's data. Answers what it printed.
     ///
     /// # Panics
@@ -291,6 +313,12 @@ fn children(folder: &Path, name: &str) -> Vec<Pid> {
         })
         .map(|(pid, _)| pid)
         .collect()
+}
+
+fn parent_of(pid: Pid) -> Option<Pid> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    parent.trim().parse().ok().map(Pid::from_raw)
 }
 
 /// Every process with its command line, arguments ended by NUL.

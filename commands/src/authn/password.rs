@@ -88,7 +88,7 @@ impl Authenticator {
 
     async fn slow_hash(&self, attempt: &Attempt<'_>, locked: bool) -> Result<Verified, AuthnError> {
         let phc = match &attempt.name {
-            Some(user) => self.0.vault.password(user).await?,
+            Some(user) => super::in_time(self.0.vault.password(user)).await?,
             None => None,
         };
         let phc = phc.filter(|_| !locked && attempt.account.is_some());

@@ -205,3 +205,19 @@ fn the_document_for_operators_lists_every_key() {
         assert_eq!(written, table);
     }
 }
+
+#[test]
+fn robots_are_a_list_of_account_names() {
+    let of = |layers: Layers| Config::load(&layers).map(|(config, _)| config.robots);
+    let flags = |text: &str| Layers {
+        flags: vec![("test", "notifications.robots", text.to_owned())],
+        ..Layers::default()
+    };
+    let names = |all: &[&str]| {
+        all.iter().map(|name| domain::name::UserName::parse(name).unwrap()).collect()
+    };
+    assert_eq!(of(Layers::default()).unwrap(), names(&[]));
+    assert_eq!(of(flags(" scanner, mirror ")).unwrap(), names(&["mirror", "scanner"]));
+    let wrong = of(flags("scanner,no such name")).unwrap_err().to_string();
+    assert!(wrong.contains("notifications.robots") && wrong.contains("no such name"), "{wrong}");
+}
