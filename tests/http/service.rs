@@ -1,5 +1,11 @@
 //! The service as a whole: what every request gets, whoever answers it.
 
+use domain::access::Visible;
+use domain::event::Position;
+use domain::log::EventLog as _;
+use domain::name::{RegistryName, RepositoryName};
+use projections::repositories;
+use serde_json::json;
 use tests::site::Site;
 
 #[tokio::test]
@@ -13,6 +19,50 @@ async fn a_disabled_user_gets_no_more_tokens() {
     assert_eq!(status, 204, "{body}");
 
     assert_eq!(site.token("bob", "repository:bob/app:pull").await, "401 UNAUTHORIZED");
+    site.stop().await;
+}
+
+/// As set in the configuration; what our own parts pull is left out whatever is set there.
+#[tokio::test]
+async fn what_robots_pull_is_recorded_but_not_counted() {
+    let site = Site::start_with(&[("notifications.robots", "scanner, mirror")]).await;
+    for name in ["scanner", "bob"] {
+        site.register(name).await;
+    }
+    let digest = format!("sha256:{:064x}", 1);
+    let event = |id: &str, action: &str, actor: &str| {
+        json!({
+            "id": id, "action": action, "timestamp": "2026-01-01T00:00:00Z",
+            "target": {"repository": "bob/app", "digest": digest, "tag": "v1",
+                "mediaType": "application/vnd.oci.image.manifest.v1+json"},
+            "request": {"method": "GET"}, "actor": {"name": actor}, "source": {"instanceID": "i"},
+        })
+    };
+    let events = [
+        event("1", "push", "bob"),
+        event("2", "pull", "scanner"),
+        event("3", "pull", "mirror"),
+        event("4", "pull", "bob"),
+        event("5", "pull", "portus:other"),
+    ];
+    let answer = reqwest::Client::new()
+        .post(format!("{}/v2/webhooks/events", site.url))
+        .bearer_auth(&site.registry_secret)
+        .json(&json!({ "events": events }))
+        .send();
+    assert_eq!(answer.await.unwrap().status(), 200);
+    let head = site.ground.log.head().await.unwrap();
+    site.reached(head).await;
+
+    let everything = Visible { everything: true, ..Visible::default() };
+    let (registry, name) =
+        (RegistryName::parse("main").unwrap(), RepositoryName::parse("bob/app").unwrap());
+    let read = &site.parts.routes.api.read;
+    let row = repositories::find(read, &registry, &name, &everything).await.unwrap().unwrap();
+    assert_eq!((row.pulls, row.last_pull_by.as_deref()), (1, Some("bob")));
+    let page = site.ground.log.read_all(Position(0), 1_000, None).await.unwrap();
+    let pulled = page.events.iter().filter(|fact| fact.kind == "content.manifest_pulled");
+    assert_eq!(pulled.count(), 4, "each of them is a fact");
     site.stop().await;
 }
 

@@ -2,6 +2,7 @@
 // A test says that it failed by a panic.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod agreement;
 mod digests;
 mod history;
 mod running;
