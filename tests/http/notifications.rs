@@ -445,6 +445,22 @@ async fn our_own_robots_and_scanners_are_left_out_of_the_counts() {
     assert_eq!((row.pulls, row.last_pull_by.as_deref()), (1, Some("ci")));
 }
 
+#[tokio::test]
+async fn manifests_without_a_tag_are_counted_however_many_there_are() {
+    let bench = Bench::new().await;
+    let mut events: Vec<_> =
+        (1..=1_200).map(|n| event("push", n, target(u64::try_from(n).unwrap(), None))).collect();
+    for event in &mut events {
+        event["id"] = event["target"]["digest"].clone();
+    }
+    events.push(push(2_000, 7, "latest"));
+    bench.tell(&events).await;
+    bench.repository("a/b").await.unwrap();
+    let name = bench::repository("a/b");
+    let untagged = projections::manifests::count_untagged(&bench.read, &main(), &name).await;
+    assert_eq!(untagged.unwrap(), 1_199);
+}
+
 /// A comparison reads every manifest, again and again: as facts, that would be most of the log.
 #[tokio::test]
 async fn that_we_looked_ourselves_is_no_fact() {

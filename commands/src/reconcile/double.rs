@@ -140,6 +140,12 @@ impl Registry {
         digest
     }
 
+    pub(super) fn blob(&self, bytes: Vec<u8>) -> Digest {
+        let digest = digest_of(&bytes);
+        self.held.lock().unwrap().blobs.insert(digest.to_string(), bytes);
+        digest
+    }
+
     pub(super) fn tag(&self, repository: &str, tag: &str, digest: &Digest) {
         let mut held = self.held.lock().unwrap();
         let tags = held.tags.entry(repository.to_owned()).or_default();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::double::{IMAGE, Say, World, digest_of};
 use super::super::*;
-use crate::registry::{MAX_ANSWER_BYTES, MAX_TAGS};
+use crate::registry::{MAX_ANSWER_BYTES, MAX_CONFIG_BYTES, MAX_TAGS};
 
 fn not_found(code: &str) -> Say {
     Say::json(404, &json!({"errors": [{ "code": code }]}))
@@ -281,4 +281,34 @@ async fn an_index_of_thousands_fits_into_one_fact_and_is_not_read_to_its_end() {
     };
     assert_eq!(references.len() as u64 + omitted.unwrap().count, 2_000);
     assert!(world.registry.asked("GET /v2/a/b/manifests/") <= 1 + confirm::MAX_CHILDREN);
+}
+
+#[tokio::test]
+async fn a_configuration_is_read_up_to_its_bound_and_no_further() {
+    for (bytes, platform) in [(MAX_CONFIG_BYTES, "linux/arm64"), (MAX_CONFIG_BYTES + 1, "")] {
+        let world = World::new().await;
+        let mut config = br#"{"os": "linux", "architecture": "arm64"}"#.to_vec();
+        config.resize(usize::try_from(bytes).unwrap(), b' ');
+        let config = world.registry.blob(config);
+        let child = json!({"schemaVersion": 2, "mediaType": IMAGE, "layers": [], "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config,
+            "size": bytes}});
+        let child = world.registry.manifest("a/b", IMAGE, child.to_string().into_bytes());
+        world.registry.index("a/b", "v1", std::slice::from_ref(&child));
+        world.reconcile().await.unwrap();
+        let expected = format!("a/b@{} {platform}", child.short());
+        assert_eq!(world.observed().await[1], expected);
+    }
+}
+
+#[tokio::test]
+async fn more_doubts_than_are_looked_at_together_are_looked_at_in_turn() {
+    let world = World::new().await;
+    let digest = world.registry.image("a/b", "v1", "linux/arm64");
+    for n in 1..DOUBTS_AT_ONCE {
+        world.registry.tag("a/b", &format!("t{n}"), &digest);
+    }
+    world.registry.image("c", "v1", "linux/amd64");
+    assert_eq!(world.reconcile().await.unwrap().observed, DOUBTS_AT_ONCE + 1);
+    assert_eq!(world.reconcile().await.unwrap().observed, 0);
 }
