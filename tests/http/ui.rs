@@ -1,9 +1,13 @@
 //! The pages, as somebody with a browser without script goes through them.
 
+mod account;
+mod administration;
 mod browser;
 mod hostile;
 mod journeys;
+mod languages;
 mod rights;
+mod spaces;
 
 use std::time::Duration;
 

@@ -43,7 +43,7 @@ use crate::registry::signer::{Signer, SignerOptions};
 use crate::registry::token::{ANSWER_WITHIN, TokenState};
 use crate::registry_child::{RegistryChild, Settings as RegistrySetup};
 use crate::supervise::{Fatal, Stage, Supervisor};
-use crate::ui::UiState;
+use crate::ui::{Listeners, UiState};
 use crate::{demo, router, server, telemetry};
 
 /// How long the registry may take to answer after its start.
@@ -343,6 +343,10 @@ impl Parts {
             search,
             followers: api.followers.clone(),
             bootstrap: bootstrap.clone(),
+            runner: runner.clone(),
+            health: health.clone(),
+            signer: signer.clone(),
+            listeners: Listeners::new(supervisor.stop_of(Stage::Listeners)),
         };
         let notifications = NotificationsState {
             desk: ground.desk.clone(),

@@ -7,6 +7,7 @@
 mod csrf;
 mod extract;
 mod header;
+mod preferences;
 mod sessions;
 
 use std::sync::Arc;
@@ -24,7 +25,10 @@ use projections::access::{AccessGraph, Stale};
 
 pub use csrf::{CSRF_HEADER, External, SignedForm, guard};
 pub use extract::{ApiCaller, MaybeSignedIn, SignedIn};
-pub use sessions::{ABSOLUTE, IDLE, MAX_SESSIONS, Session, Sessions, Shown};
+pub use preferences::{MAX_LOOK_BYTES, Preferences, Theme, is_zone};
+pub use sessions::{
+    ABSOLUTE, Begun, IDLE, MAX_AGENT_CHARS, MAX_SESSIONS, Session, Sessions, Shown,
+};
 
 /// Everything that finding out takes. Cheap to clone.
 #[derive(Clone)]
@@ -213,9 +217,10 @@ impl Auth {
     /// [`SignInError::Unavailable`].
     pub async fn enter(&self, user: &UserName, origin: Origin) -> Result<Entered, SignInError> {
         let unavailable = |err: &dyn std::fmt::Display| SignInError::Unavailable(err.to_string());
-        let since = presence::signed_in(&self.desk, user, Door::Web, origin).await;
+        let since = presence::signed_in(&self.desk, user, Door::Web, origin.clone()).await;
         let since = since.map_err(|err| unavailable(&err))?;
-        let session = self.sessions.begin(user, since).await.map_err(|err| unavailable(&err))?;
+        let session =
+            self.sessions.begin(user, since, &origin).await.map_err(|err| unavailable(&err))?;
         let cookie = self.sessions.hand_out(&session);
         Ok(Entered { user: user.clone(), session, cookie })
     }
@@ -239,7 +244,7 @@ impl Auth {
 
     /// Whether a live session still opens doors: its person is enabled and may use pages, and
     /// nothing has ended their sessions since.
-    fn still_good(&self, session: &Session, viewer: &Viewer) -> bool {
+    pub(crate) fn still_good(&self, session: &Session, viewer: &Viewer) -> bool {
         let account = viewer.graph.account(&session.user);
         account.is_some_and(|account| session.since >= account.signed_out_before)
             && viewer.may(Action::LoginWeb, &Resource::System)

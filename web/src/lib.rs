@@ -20,4 +20,5 @@ pub mod router;
 pub mod server;
 pub mod supervise;
 pub mod telemetry;
+mod texts;
 pub mod ui;

@@ -4,25 +4,42 @@
 //! function; what may not be seen is answered as what is not there. Whatever changes something is
 //! a form that answers with a redirect, once everything that pages are read from has followed.
 
+mod access;
 mod activity;
+mod admin;
+mod admin_registries;
+mod admin_users;
 mod assets;
 mod components;
 mod errors;
+mod forms;
 mod headers;
 mod help;
 mod home;
 mod layout;
+mod live;
+mod manifests;
+mod me;
+mod members;
+mod namespace_settings;
 mod namespaces;
+mod people;
+mod preferences;
+mod reader;
 mod repositories;
 mod search;
+mod security;
 mod sentence;
 mod sessions;
+mod settings;
 mod setup;
 mod tags;
+mod teams;
 mod tokens;
 mod visitor;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
+#[allow(clippy::unwrap_used)] // made-up data
 mod samples;
 
 use std::sync::Arc;
@@ -33,11 +50,18 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use commands::bootstrap::BootstrapSecret;
 use projections::ReadModels;
+use projections::runner::Runner;
 use projections::search::SearchIndex;
 
 use crate::api::Followers;
 use crate::auth::{Auth, guard};
 use crate::error::PageError;
+use crate::health::Health;
+use crate::registry::signer::Signer;
+
+pub use live::Listeners;
+#[cfg(any(test, feature = "testing"))]
+pub use samples::gallery;
 
 /// The most bytes of a form.
 const MAX_FORM_BYTES: usize = 64 * 1024;
@@ -55,6 +79,14 @@ pub struct UiState {
     pub followers: Followers,
     /// The one-time secret for the first administrator.
     pub bootstrap: Arc<BootstrapSecret>,
+    /// What the read models are made by.
+    pub runner: Runner,
+    /// How the service is.
+    pub health: Health,
+    /// With which key tokens are signed.
+    pub signer: Signer,
+    /// Whose pages are open and wait for news.
+    pub listeners: Listeners,
 }
 
 /// Every page, on one page. Answers everything that no other router does: it belongs last.
@@ -65,6 +97,7 @@ pub fn router(state: UiState) -> Router {
         .route("/sign-in", get(sessions::show).post(sessions::submit))
         .route("/sign-out", post(sessions::leave))
         .route("/search", get(search::show))
+        .route("/search/suggest", get(search::suggest))
         .route("/repositories", get(repositories::list))
         .route("/r/{*rest}", get(repositories::show).post(repositories::act))
         .route(
@@ -72,11 +105,45 @@ pub fn router(state: UiState) -> Router {
             get(repositories::show_in).post(repositories::act_in),
         )
         .route("/namespaces", get(namespaces::list))
-        .route("/n/{*rest}", get(namespaces::show))
-        .route("/registries/{registry}/n/{*rest}", get(namespaces::show_in))
+        .route("/namespaces/new", get(namespaces::show_new).post(namespaces::create))
+        .route("/n/{*rest}", get(namespaces::show).post(namespaces::act))
+        .route(
+            "/registries/{registry}/n/{*rest}",
+            get(namespaces::show_in).post(namespaces::act_in),
+        )
+        .route("/teams", get(teams::list))
+        .route("/teams/new", get(teams::show_new).post(teams::create))
+        .route("/teams/{team}", get(teams::show))
+        .route("/teams/{team}/namespaces", get(teams::show_namespaces))
+        .route("/teams/{team}/settings", get(members::show_settings).post(members::describe))
+        .route("/teams/{team}/delete", get(members::show_delete).post(members::delete))
+        .route("/teams/{team}/members", post(members::add))
+        .route("/teams/{team}/members/role", post(members::change))
+        .route("/teams/{team}/members/remove", post(members::remove))
+        .route("/u/{user}", get(people::show))
         .route("/activity", get(activity::show))
+        .route("/activity/live", get(live::feed))
+        .route("/activity/{event}", get(activity::show_one))
+        .route("/me", get(me::show).post(me::submit))
         .route("/me/tokens", get(tokens::show).post(tokens::create))
         .route("/me/tokens/revoke", post(tokens::revoke))
+        .route("/me/security", get(security::show))
+        .route("/me/password", post(security::change_password))
+        .route("/me/sessions/others", post(security::end_others))
+        .route("/me/sessions/end", post(security::end_one))
+        .route("/me/preferences", get(preferences::show).post(preferences::submit))
+        .route("/admin", get(admin::show))
+        .route("/admin/users", get(admin_users::list))
+        .route("/admin/users/new", get(admin_users::show_new).post(admin_users::create))
+        .route("/admin/users/{user}", get(admin_users::show))
+        .route("/admin/users/{user}/{wish}", post(admin_users::change))
+        .route("/admin/registries", get(admin_registries::list).post(admin_registries::create))
+        .route(
+            "/admin/registries/{name}",
+            get(admin_registries::show).post(admin_registries::change),
+        )
+        .route("/admin/registries/{name}/secret", post(admin_registries::rotate))
+        .route("/admin/keys", get(admin::show_keys))
         .route("/help", get(help::show))
         // The original's address, which people have in their bookmarks.
         .route("/users/sign_in", get(sessions::show).post(sessions::submit))

@@ -82,6 +82,11 @@ impl Browser {
         self.open(&format!("{action}?{query}")).await
     }
 
+    /// The session's form token, from a page.
+    pub(crate) async fn csrf(&mut self, path: &str) -> String {
+        self.open(path).await.csrf()
+    }
+
     pub(crate) async fn sign_in(&mut self, name: &str, password: &str) -> Page {
         let page = self.open("/sign-in").await;
         self.submit(&page, "/sign-in", &[("name", name), ("password", password)]).await
@@ -101,6 +106,23 @@ impl Browser {
     }
 }
 
+/// What a field holds before anybody types.
+fn held(field: ElementRef<'_>) -> String {
+    match field.value().name() {
+        "select" => {
+            let chosen = Selector::parse("option[selected]").unwrap();
+            let first = Selector::parse("option").unwrap();
+            let option = field.select(&chosen).next().or_else(|| field.select(&first).next());
+            option.and_then(|option| option.attr("value")).unwrap_or_default().to_owned()
+        }
+        "textarea" => {
+            let text = field.text().collect::<String>();
+            text.strip_prefix('\n').unwrap_or(&text).to_owned()
+        }
+        _ => field.attr("value").unwrap_or_default().to_owned(),
+    }
+}
+
 impl Page {
     fn form(&self, action: &str, filled: &[(&str, &str)]) -> (String, Vec<(String, String)>) {
         let html = Html::parse_document(&self.text);
@@ -110,14 +132,19 @@ impl Page {
         let fields = Selector::parse("input[name], select[name], textarea[name]").unwrap();
         let mut values: Vec<(String, String)> = form
             .select(&fields)
-            .filter(|field| field.attr("type") != Some("checkbox"))
-            .map(|field| {
-                let name = field.attr("name").unwrap().to_owned();
-                (name, field.attr("value").unwrap_or_default().to_owned())
+            .filter(|field| match field.attr("type") {
+                Some("checkbox") => false,
+                Some("radio") => field.attr("checked").is_some(),
+                _ => true,
             })
+            .map(|field| (field.attr("name").unwrap().to_owned(), held(field)))
             .collect();
         for (name, value) in filled {
-            let known = form.select(&fields).any(|field| field.attr("name") == Some(name));
+            let buttons = Selector::parse("button[name]").unwrap();
+            let known = form
+                .select(&fields)
+                .chain(form.select(&buttons))
+                .any(|field| field.attr("name") == Some(name));
             assert!(known, "no field {name} in the form to {action}");
             values.retain(|(known, _)| known != name);
             values.push(((*name).to_owned(), (*value).to_owned()));
@@ -138,6 +165,18 @@ impl Page {
     /// All words of the page's own part.
     pub(crate) fn words(&self) -> String {
         self.all("main").join(" ")
+    }
+
+    /// The values of the fields that fit a selector.
+    pub(crate) fn values(&self, css: &str) -> Vec<String> {
+        let html = Html::parse_document(&self.text);
+        let fields = html.select(&Selector::parse(css).unwrap());
+        fields.filter_map(|field| field.attr("value").map(str::to_owned)).collect()
+    }
+
+    /// The session's form token.
+    pub(crate) fn csrf(&self) -> String {
+        self.values("input[name=csrf]").remove(0)
     }
 
     pub(crate) fn count(&self, css: &str) -> usize {

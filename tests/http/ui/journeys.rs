@@ -64,13 +64,13 @@ async fn an_image_is_found_looked_at_and_starred() {
         page.all(".command code")[0],
         format!("docker pull {SERVICE}:443/crew/web-shop:1.2")
     );
-    assert_eq!(page.all("tbody th"), ["1.2"]);
+    assert_eq!(page.all("tbody th a"), ["1.2"]);
     let cells = page.all("tbody td");
     assert!(cells[0].len() == 12 && cells[3].contains("by alice") && cells[5] == "1", "{cells:?}");
 
     let starred = browser.submit(&page, "/r/crew/web-shop/-/star", &[]).await;
     assert_eq!(starred.path, "/r/crew/web-shop");
-    assert_eq!(starred.all("p.notice"), ["Starred."]);
+    assert_eq!(starred.all("p.notice[role=status]"), ["Starred."]);
     assert_eq!(starred.all(".facts dd")[2], "1", "read your own writes");
     let home = browser.open("/").await;
     assert!(

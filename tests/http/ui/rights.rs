@@ -20,7 +20,12 @@ async fn what_is_hidden_answers_as_what_is_absent() {
         for (hidden, absent) in [
             ("/r/secret-crew/app", "/r/absent-crew/app"),
             ("/r/secret-crew/app/-/tags/1", "/r/absent-crew/app/-/tags/1"),
+            ("/r/secret-crew/app/-/access", "/r/absent-crew/app/-/access"),
+            ("/r/secret-crew/app/-/settings", "/r/absent-crew/app/-/settings"),
+            ("/r/secret-crew/app/-/live", "/r/absent-crew/app/-/live"),
             ("/n/secret-crew", "/n/absent-crew"),
+            ("/n/secret-crew/-/settings", "/n/absent-crew/-/settings"),
+            ("/n/secret-crew/-/delete", "/n/absent-crew/-/delete"),
         ] {
             let (hidden, absent) = (browser.open(hidden).await, browser.open(absent).await);
             if known {
@@ -44,6 +49,20 @@ async fn what_is_hidden_answers_as_what_is_absent() {
                 page.words()
             );
         }
+    }
+    let mut stranger = signed_in(&site, "eve").await;
+    for (hidden, absent) in [
+        ("/teams/secret-crew", "/teams/absent-crew"),
+        ("/teams/secret-crew/namespaces", "/teams/absent-crew/namespaces"),
+        ("/teams/secret-crew/settings", "/teams/absent-crew/settings"),
+        ("/teams/secret-crew/delete", "/teams/absent-crew/delete"),
+        ("/u/alice", "/u/nobody"),
+        ("/admin/users/alice", "/admin/users/nobody"),
+    ] {
+        let (hidden, absent) = (stranger.open(hidden).await, stranger.open(absent).await);
+        assert_eq!(hidden.status, absent.status, "{}", hidden.path);
+        assert!(hidden.status.is_client_error(), "{}: {}", hidden.path, hidden.status);
+        assert_eq!(without_id(&hidden.words()), without_id(&absent.words()), "{}", hidden.path);
     }
     let mut member = signed_in(&site, "alice").await;
     assert_eq!(member.open("/r/secret-crew/app").await.status, 200);
@@ -87,7 +106,33 @@ async fn forms_of_other_sites_and_old_sessions_change_nothing() {
     push(&site, "alice", "crew/app:1").await;
     let mut browser = signed_in(&site, "alice").await;
     let before = site.ground.log.head().await.unwrap();
-    for path in ["/r/crew/app/-/star", "/me/tokens", "/sign-out"] {
+    for path in [
+        "/r/crew/app/-/star",
+        "/r/crew/app/-/settings",
+        "/n/crew/-/settings",
+        "/n/crew/-/visibility",
+        "/n/crew/-/team",
+        "/n/crew/-/delete",
+        "/namespaces/new",
+        "/teams/new",
+        "/teams/crew/members",
+        "/teams/crew/members/role",
+        "/teams/crew/members/remove",
+        "/teams/crew/settings",
+        "/teams/crew/delete",
+        "/me",
+        "/me/tokens",
+        "/me/password",
+        "/me/sessions/others",
+        "/me/sessions/end",
+        "/me/preferences",
+        "/admin/users/new",
+        "/admin/users/alice/disable",
+        "/admin/registries",
+        "/admin/registries/main",
+        "/admin/registries/main/secret",
+        "/sign-out",
+    ] {
         let request =
             browser.request(Method::POST, path).form(&[("csrf", "guess"), ("label", "x")]);
         assert_eq!(browser.ask(request, path).await.status, 403, "{path}: another token");
@@ -107,7 +152,24 @@ async fn forms_of_other_sites_and_old_sessions_change_nothing() {
         "/namespaces",
         "/n/crew",
         "/activity",
+        "/activity/1",
+        "/teams",
+        "/teams/new",
+        "/teams/crew",
+        "/teams/crew/namespaces",
+        "/teams/crew/settings",
+        "/teams/crew/delete",
+        "/namespaces/new",
+        "/n/crew/-/settings",
+        "/n/crew/-/delete",
+        "/r/crew/app/-/access",
+        "/r/crew/app/-/settings",
+        "/u/alice",
+        "/me",
         "/me/tokens",
+        "/me/security",
+        "/me/preferences",
+        "/admin",
         "/help",
         "/sign-out",
         "/r/crew/app/-/star",

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Auth, SignedIn};
 use crate::error::PageError;
+use crate::texts::Lang;
 
 /// Where scripts of our own pages put the session's token.
 pub const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
@@ -73,8 +74,7 @@ impl External {
 /// so it also holds for the sign-in form.
 pub async fn guard(State(auth): State<Auth>, request: Request, next: Next) -> Response {
     if is_change(request.method()) && !auth.external.is_ours(request.headers()) {
-        let text = "This was sent by a page of another site. Open the page here and try again.";
-        return PageError::new(StatusCode::FORBIDDEN, text).into_response();
+        return PageError::new(StatusCode::FORBIDDEN, Lang::foreign_form).into_response();
     }
     next.run(request).await
 }
@@ -86,6 +86,8 @@ pub(super) fn is_change(method: &Method) -> bool {
 /// A form of somebody signed in, whose field `csrf` holds [`super::Session::csrf`]. The fields of
 /// `T` need not name it.
 pub struct SignedForm<T> {
+    /// The request's headers.
+    pub headers: HeaderMap,
     /// Who sent it.
     pub by: SignedIn,
     /// What it says.
@@ -111,26 +113,21 @@ where
             use axum::extract::FromRequestParts as _;
             SignedIn::from_request_parts(&mut parts, state).await?
         };
-        let body = axum::body::to_bytes(body, MAX_FORM_BYTES).await.map_err(|_| {
-            PageError::new(StatusCode::PAYLOAD_TOO_LARGE, "This form holds too much.")
-        })?;
+        let body = axum::body::to_bytes(body, MAX_FORM_BYTES)
+            .await
+            .map_err(|_| PageError::new(StatusCode::PAYLOAD_TOO_LARGE, Lang::form_too_big))?;
         let token: Csrf = read(&parts.headers, &body).map_err(|_| stale_form())?;
         if !by.session.is_csrf(&token.csrf) {
             return Err(stale_form());
         }
-        let form = read(&parts.headers, &body).map_err(|err| {
-            PageError::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                format!("The form is incomplete: {err}."),
-            )
-        })?;
-        Ok(Self { by, form })
+        let form = read(&parts.headers, &body)
+            .map_err(|_| PageError::new(StatusCode::UNPROCESSABLE_ENTITY, Lang::form_incomplete))?;
+        Ok(Self { headers: parts.headers, by, form })
     }
 }
 
 fn stale_form() -> PageError {
-    let text = "This form is from an older session. Open the page again and send it anew.";
-    PageError::new(StatusCode::FORBIDDEN, text)
+    PageError::new(StatusCode::FORBIDDEN, Lang::form_stale)
 }
 
 fn read<T: DeserializeOwned>(_headers: &HeaderMap, body: &Bytes) -> Result<T, String> {

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use commands::desk::Clock;
+use commands::desk::{Clock, Origin};
 use domain::event::Position;
 use domain::name::UserName;
 use http::header::COOKIE;
@@ -14,12 +14,17 @@ use sqlx::PgPool;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use super::Preferences;
+
 /// A session that nobody used for this long is over, unless configured otherwise.
 pub const IDLE: SignedDuration = SignedDuration::from_mins(30);
 /// A session is over this long after sign-in, used or not, unless configured otherwise.
 pub const ABSOLUTE: SignedDuration = SignedDuration::from_hours(12);
 /// The most sessions of one person; the oldest ends when one more begins.
 pub const MAX_SESSIONS: i64 = 50;
+
+/// The longest name of a browser that is kept, in characters.
+pub const MAX_AGENT_CHARS: usize = 512;
 
 /// Bytes of a session's secret.
 const SECRET_BYTES: usize = 32;
@@ -41,16 +46,31 @@ pub struct Session {
     pub user: UserName,
     /// Position of the sign-in in the log.
     pub since: Position,
+    /// How they like the pages.
+    pub preferences: Preferences,
     secret: Zeroizing<[u8; SECRET_BYTES]>,
 }
 
 const BEGIN: &str = "
-    INSERT INTO vault.sessions (hash, user_name, since, created_at, seen_at)
-    VALUES ($1, $2, $3, $4, $4)";
+    INSERT INTO vault.sessions (hash, user_name, since, created_at, seen_at, agent, address)
+    VALUES ($1, $2, $3, $4, $4, $5, $6)";
 const USE: &str = "
-    UPDATE vault.sessions SET seen_at = $2
+    UPDATE vault.sessions AS s SET seen_at = $2
     WHERE hash = $1 AND seen_at > $3 AND created_at > $4
-    RETURNING user_name, since";
+    RETURNING user_name, since,
+        (SELECT look FROM vault.preferences AS p WHERE p.user_name = s.user_name)";
+const PREFER: &str = "
+    INSERT INTO vault.preferences (user_name, look) VALUES ($1, $2)
+    ON CONFLICT (user_name) DO UPDATE SET look = excluded.look";
+const PREFERRED: &str = "SELECT look FROM vault.preferences WHERE user_name = $1";
+const OF_USER: &str = "
+    SELECT hash, created_at, seen_at, agent, address FROM vault.sessions
+    WHERE user_name = $1 AND since >= $2 AND seen_at > $3 AND created_at > $4
+    ORDER BY seen_at DESC, hash LIMIT $5";
+const IS_LIVE: &str = "
+    SELECT EXISTS (SELECT FROM vault.sessions
+        WHERE hash = $1 AND seen_at > $2 AND created_at > $3)";
+const END_ONE: &str = "DELETE FROM vault.sessions WHERE user_name = $1 AND hash = $2";
 const END: &str = "DELETE FROM vault.sessions WHERE hash = $1";
 const END_ALL: &str = "DELETE FROM vault.sessions WHERE user_name = $1";
 const SWEEP: &str = "DELETE FROM vault.sessions WHERE seen_at <= $1 OR created_at <= $2";
@@ -78,11 +98,19 @@ impl Sessions {
     /// # Errors
     ///
     /// The database's.
-    pub async fn begin(&self, user: &UserName, since: Position) -> Result<Session, sqlx::Error> {
+    pub async fn begin(
+        &self,
+        user: &UserName,
+        since: Position,
+        origin: &Origin,
+    ) -> Result<Session, sqlx::Error> {
         let now = self.clock.now();
         let mut secret = Zeroizing::new([0; SECRET_BYTES]);
         rand::fill(&mut *secret);
-        let session = Session { user: user.clone(), since, secret };
+        let preferences = self.preferences(user).await?;
+        let session = Session { user: user.clone(), since, preferences, secret };
+        let agent = origin.user_agent.as_deref();
+        let agent = agent.map(|agent| agent.chars().take(MAX_AGENT_CHARS).collect::<String>());
         sqlx::query(SWEEP)
             .bind((now - self.idle).to_sqlx())
             .bind((now - self.absolute).to_sqlx())
@@ -93,6 +121,8 @@ impl Sessions {
             .bind(user.as_str())
             .bind(since.0.cast_signed())
             .bind(now.to_sqlx())
+            .bind(agent)
+            .bind(origin.address.map(|address| address.to_string()))
             .execute(&self.pool)
             .await?;
         sqlx::query(TRIM).bind(user.as_str()).bind(MAX_SESSIONS).execute(&self.pool).await?;
@@ -111,16 +141,17 @@ impl Sessions {
             Cookie::Secret(secret) => secret,
         };
         let now: Timestamp = self.clock.now();
-        let found: Option<(String, i64)> = sqlx::query_as(USE)
+        let found: Option<(String, i64, Option<String>)> = sqlx::query_as(USE)
             .bind(Sha256::digest(*secret).as_slice())
             .bind(now.to_sqlx())
             .bind((now - self.idle).to_sqlx())
             .bind((now - self.absolute).to_sqlx())
             .fetch_optional(&self.pool)
             .await?;
-        let session = found.and_then(|(user, since)| {
+        let session = found.and_then(|(user, since, look)| {
             let user = UserName::parse(&user).ok()?;
-            Some(Session { user, since: Position(since.cast_unsigned()), secret })
+            let preferences = look.as_deref().map(Preferences::parse).unwrap_or_default();
+            Some(Session { user, since: Position(since.cast_unsigned()), preferences, secret })
         });
         Ok(session.map_or(Shown::Over, Shown::Live))
     }
@@ -132,6 +163,74 @@ impl Sessions {
     /// The database's.
     pub async fn end(&self, session: &Session) -> Result<(), sqlx::Error> {
         sqlx::query(END).bind(session.hash()).execute(&self.pool).await.map(|_| ())
+    }
+
+    /// The live sessions of a person that began after `after`, the one used last first.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn of_user(
+        &self,
+        user: &UserName,
+        after: Position,
+    ) -> Result<Vec<Begun>, sqlx::Error> {
+        let now = self.clock.now();
+        sqlx::query_as(OF_USER)
+            .bind(user.as_str())
+            .bind(after.0.cast_signed())
+            .bind((now - self.idle).to_sqlx())
+            .bind((now - self.absolute).to_sqlx())
+            .bind(MAX_SESSIONS)
+            .fetch_all(&self.pool)
+            .await
+            .map(|rows: Vec<BegunRow>| rows.into_iter().map(Begun::of).collect())
+    }
+
+    /// Whether a session still lives; being asked does not use it.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn is_live(&self, session: &Session) -> Result<bool, sqlx::Error> {
+        let now = self.clock.now();
+        sqlx::query_scalar(IS_LIVE)
+            .bind(session.hash())
+            .bind((now - self.idle).to_sqlx())
+            .bind((now - self.absolute).to_sqlx())
+            .fetch_one(&self.pool)
+            .await
+    }
+
+    /// Ends one session of a person, named by [`Begun::id`]. Another's, or none, changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn end_one(&self, user: &UserName, id: &str) -> Result<(), sqlx::Error> {
+        let Ok(hash) = hex::decode(id) else { return Ok(()) };
+        sqlx::query(END_ONE).bind(user.as_str()).bind(hash).execute(&self.pool).await.map(|_| ())
+    }
+
+    /// How a person likes the pages.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn preferences(&self, user: &UserName) -> Result<Preferences, sqlx::Error> {
+        let look: Option<String> =
+            sqlx::query_scalar(PREFERRED).bind(user.as_str()).fetch_optional(&self.pool).await?;
+        Ok(look.as_deref().map(Preferences::parse).unwrap_or_default())
+    }
+
+    /// Remembers how a person likes the pages.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn prefer(&self, user: &UserName, look: &Preferences) -> Result<(), sqlx::Error> {
+        let query = sqlx::query(PREFER).bind(user.as_str()).bind(look.encode());
+        query.execute(&self.pool).await.map(|_| ())
     }
 
     /// Ends all sessions of a person.
@@ -193,6 +292,36 @@ impl Sessions {
     }
 }
 
+type BegunRow =
+    (Vec<u8>, jiff_sqlx::Timestamp, jiff_sqlx::Timestamp, Option<String>, Option<String>);
+
+/// A session as its person recognises it.
+#[derive(Debug, Clone)]
+pub struct Begun {
+    /// Names it among its person's; opens nothing.
+    pub id: String,
+    /// When they signed in.
+    pub created_at: Timestamp,
+    /// When it was used last.
+    pub seen_at: Timestamp,
+    /// What their browser called itself.
+    pub agent: Option<String>,
+    /// From where they signed in.
+    pub address: Option<String>,
+}
+
+impl Begun {
+    fn of((hash, created_at, seen_at, agent, address): BegunRow) -> Self {
+        Self {
+            id: hex::encode(hash),
+            created_at: created_at.to_jiff(),
+            seen_at: seen_at.to_jiff(),
+            agent,
+            address,
+        }
+    }
+}
+
 /// What a request's cookie shows.
 pub enum Shown {
     /// There is none.
@@ -215,6 +344,12 @@ fn split_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 impl Session {
+    /// Names it among its person's sessions; opens nothing.
+    #[must_use]
+    pub fn id(&self) -> String {
+        hex::encode(self.hash())
+    }
+
     fn hash(&self) -> Vec<u8> {
         Sha256::digest(*self.secret).to_vec()
     }

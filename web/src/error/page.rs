@@ -1,7 +1,11 @@
 //! Errors as people read them in a browser.
 
+use std::sync::Arc;
+
 use axum::response::{IntoResponse, Response};
+use commands::authn::AuthnError;
 use commands::execute::CommandError;
+use commands::vault::VaultError;
 use domain::access::Form;
 use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
@@ -9,6 +13,7 @@ use maud::{DOCTYPE, html};
 use projections::access::{Lagging, Stale};
 
 use super::{ApiError, Refusal};
+use crate::texts::Lang;
 
 /// Where people sign in.
 pub const SIGN_IN: &str = "/sign-in";
@@ -29,21 +34,49 @@ pub enum PageError {
         /// The status.
         status: StatusCode,
         /// A sentence that helps.
-        text: String,
+        text: Sentence,
     },
+}
+
+/// A sentence that is put into words when it is known who reads it.
+#[derive(Clone)]
+pub struct Sentence(Arc<dyn Fn(Lang) -> String + Send + Sync>);
+
+impl Sentence {
+    /// The sentence in a language.
+    pub(crate) fn in_words(&self, t: Lang) -> String {
+        (self.0)(t)
+    }
+}
+
+impl std::fmt::Debug for Sentence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.in_words(Lang::En))
+    }
 }
 
 impl PageError {
     /// Any refusal with a sentence.
-    #[must_use]
-    pub fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self::Refused { status, text: text.into() }
+    pub(crate) fn new<S: Into<String>>(
+        status: StatusCode,
+        say: impl Fn(Lang) -> S + Send + Sync + 'static,
+    ) -> Self {
+        Self::Refused { status, text: Sentence(Arc::new(move |t| say(t).into())) }
+    }
+
+    /// What there is to say of a failure that the reader cannot help.
+    fn of_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => Self::new(status, Lang::part_down),
+            status if status.is_client_error() => Self::new(status, Lang::bad_request),
+            status => Self::new(status, Lang::wrong_here),
+        }
     }
 
     /// 404: absent, or hidden.
     #[must_use]
     pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "There is nothing here, or it is not for you.")
+        Self::new(StatusCode::NOT_FOUND, Lang::nothing_here)
     }
 
     /// How a denial of the access graph looks on a page.
@@ -53,7 +86,7 @@ impl PageError {
             Form::SignIn | Form::Unauthorized => Self::SignIn { return_to: None, forget: None },
             Form::NotFound => Self::not_found(),
             Form::Forbidden | Form::Omit | Form::Partial => {
-                Self::new(StatusCode::FORBIDDEN, "You may see this, but not change it.")
+                Self::new(StatusCode::FORBIDDEN, Lang::may_not_change)
             }
         }
     }
@@ -69,32 +102,61 @@ impl PageError {
 }
 
 impl From<ApiError> for PageError {
+    /// Of what REST says only the status: its words are English.
     fn from(err: ApiError) -> Self {
-        Self::new(err.status(), err.text())
+        Self::of_status(err.status())
     }
 }
 
 impl<R: Refusal> From<CommandError<R>> for PageError {
     fn from(err: CommandError<R>) -> Self {
-        ApiError::from(err).into()
+        match err {
+            CommandError::Refused(why) => Self::new(why.status(), move |t| why.said(t)),
+            CommandError::Outdated(_) | CommandError::Contended => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, Lang::too_many_changes)
+            }
+            // The cause goes into our log there.
+            other => Self::of_status(ApiError::from(other).status()),
+        }
+    }
+}
+
+impl From<AuthnError> for PageError {
+    fn from(err: AuthnError) -> Self {
+        match err {
+            AuthnError::Refused(_) => Self::new(StatusCode::UNAUTHORIZED, Lang::sign_in_wrong),
+            AuthnError::TooMany { .. } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, Lang::too_many_sign_ins)
+            }
+            AuthnError::Busy { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, Lang::sign_ins_busy)
+            }
+            other @ AuthnError::Vault(_) => Self::of_status(ApiError::from(other).status()),
+        }
     }
 }
 
 impl From<Stale> for PageError {
     fn from(err: Stale) -> Self {
-        ApiError::from(err).into()
+        Self::of_status(ApiError::from(err).status())
     }
 }
 
 impl From<Lagging> for PageError {
     fn from(err: Lagging) -> Self {
-        ApiError::from(err).into()
+        Self::new(ApiError::from(err).status(), Lang::not_in_force)
+    }
+}
+
+impl From<VaultError> for PageError {
+    fn from(err: VaultError) -> Self {
+        Self::of_status(ApiError::from(AuthnError::Vault(err)).status())
     }
 }
 
 impl From<sqlx::Error> for PageError {
     fn from(err: sqlx::Error) -> Self {
-        ApiError::from(err).into()
+        Self::of_status(ApiError::from(err).status())
     }
 }
 
@@ -120,7 +182,7 @@ impl IntoResponse for PageError {
                     (DOCTYPE)
                     html lang="en" {
                         head { meta charset="utf-8"; title { (title) " · Portus" } }
-                        body { main { h1 { (title) } p { (text) } p { a href="/" { "Portus" } } } }
+                        body { main { h1 { (title) } p { (text.in_words(Lang::En)) } p { a href="/" { "Portus" } } } }
                     }
                 };
                 (*status, page).into_response()

@@ -13,8 +13,11 @@ use domain::team::TeamRefusal;
 use domain::user::UserRefusal;
 use http::StatusCode;
 
-/// A refusal that has a status.
-pub trait Refusal: std::error::Error {
+use crate::texts::Said;
+
+/// A refusal that has a status, and can be said to whoever reads a page.
+#[allow(private_bounds)] // sentences are for pages, and pages are ours
+pub trait Refusal: std::error::Error + Said + Send + Sync + 'static {
     /// 404 or 422.
     fn status(&self) -> StatusCode {
         if self.is_absence() { StatusCode::NOT_FOUND } else { StatusCode::UNPROCESSABLE_ENTITY }

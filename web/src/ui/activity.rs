@@ -1,18 +1,19 @@
 //! The feed: what has happened to what the viewer may see.
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::access::{Action, Resource, Rule};
 use domain::name::RepositoryName;
-use jiff::Timestamp;
 use maud::{Markup, html};
 use projections::activity::{self, ActivityRow, Cursor, Filter, Viewer};
 
 use super::UiState;
-use super::components::{empty, outcome, time};
+use super::components::{copy, crumbs, empty, outcome};
+use super::reader::Reader;
 use super::sentence::sentence;
 use super::visitor::{Member, Registries, Visitor, query};
 use crate::error::PageError;
+use crate::texts::Lang;
 
 /// Rows on one page.
 const ROWS: i64 = 50;
@@ -21,22 +22,24 @@ const MAX_TRAIL: usize = 100;
 /// The longest actor's name that is looked for, in bytes.
 const MAX_ACTOR_BYTES: usize = 255;
 
+type Word = fn(Lang) -> &'static str;
+
 /// Kinds to choose from: what stands in the address, and its words.
-const KINDS: [(&str, &str); 14] = [
-    ("content", "Everything in registries"),
-    ("content.manifest_pushed", "Pushes"),
-    ("content.manifest_pulled", "Pulls"),
-    ("content.deleted", "Deleted images"),
-    ("content.tag_deleted", "Deleted tags"),
-    ("auth", "Everything at the doors"),
-    ("auth.tokens_decided", "Token decisions"),
-    ("auth.sign_in_failed", "Failed sign-ins"),
-    ("user", "Users"),
-    ("admin", "Administrators"),
-    ("team", "Teams"),
-    ("namespace", "Namespaces"),
-    ("app_token", "Application tokens"),
-    ("system", "The service itself"),
+const KINDS: [(&str, Word); 14] = [
+    ("content", Lang::kind_content),
+    ("content.manifest_pushed", Lang::kind_pushes),
+    ("content.manifest_pulled", Lang::kind_pulls),
+    ("content.deleted", Lang::kind_deleted),
+    ("content.tag_deleted", Lang::kind_deleted_tags),
+    ("auth", Lang::kind_auth),
+    ("auth.tokens_decided", Lang::kind_decisions),
+    ("auth.sign_in_failed", Lang::kind_failures),
+    ("user", Lang::kind_users),
+    ("admin", Lang::kind_admins),
+    ("team", Lang::kind_teams),
+    ("namespace", Lang::kind_namespaces),
+    ("app_token", Lang::kind_tokens),
+    ("system", Lang::kind_system),
 ];
 /// Outcomes to choose from.
 const OUTCOMES: [&str; 3] = ["done", "reduced", "refused"];
@@ -61,7 +64,7 @@ pub(super) struct Feed {
     pub(super) rows: Vec<ActivityRow>,
     pub(super) older: bool,
     pub(super) registries: Registries,
-    pub(super) now: Timestamp,
+    pub(super) reader: Reader,
 }
 
 /// `GET /activity`
@@ -81,7 +84,7 @@ pub(super) async fn show(
             .unwrap_or_default(),
     };
     let (mut rows, mut wrong) = (Vec::new(), None);
-    match filter(&asked) {
+    match filter(visitor.lang(), &asked) {
         Ok((filter, before)) => {
             rows = activity::page(&ui.read, &filter, &viewer(&visitor), before, ROWS + 1).await?;
         }
@@ -90,9 +93,9 @@ pub(super) async fn show(
     let most = usize::try_from(ROWS).unwrap_or(usize::MAX);
     let older = rows.len() > most;
     rows.truncate(most);
-    let registries = ui.registries().await?;
-    let feed = Feed { asked, wrong, rows, older, registries, now: visitor.now() };
-    Ok(visitor.show("Activity", body(&feed)))
+    let (registries, reader) = (ui.registries().await?, visitor.reader());
+    let feed = Feed { asked, wrong, rows, older, registries, reader };
+    Ok(visitor.show(visitor.lang().activity_title(), body(&feed)))
 }
 
 /// Whose eyes the feed is for: what they may see the activities of.
@@ -104,73 +107,112 @@ pub(super) fn viewer(visitor: &Visitor) -> Viewer {
     }
 }
 
-fn filter(asked: &Asked) -> Result<(Filter, Option<Cursor>), String> {
+fn filter(t: Lang, asked: &Asked) -> Result<(Filter, Option<Cursor>), String> {
+    use crate::texts::Said as _;
     let repository = asked.repository.as_deref().map(RepositoryName::parse).transpose();
     let before = asked.before.as_deref().map(str::parse::<Cursor>).transpose();
     if asked.actor.as_ref().is_some_and(|actor| actor.len() > MAX_ACTOR_BYTES) {
-        return Err(format!("An actor's name has at most {MAX_ACTOR_BYTES} bytes."));
+        return Err(t.actor_too_long(MAX_ACTOR_BYTES));
     }
     let filter = Filter {
         actor: asked.actor.as_ref().map(|actor| actor.to_lowercase()),
-        repository: repository.map_err(|error| format!("{error}."))?,
+        repository: repository.map_err(|error| error.said(t))?,
         kind: asked.kind.clone(),
         outcome: asked.outcome.clone(),
         ..Filter::default()
     };
-    Ok((filter, before.map_err(|error| format!("{error}."))?))
+    Ok((filter, before.map_err(|_| t.bad_cursor().to_owned())?))
 }
 
 pub(super) fn body(feed: &Feed) -> Markup {
+    let t = feed.reader.lang;
     html! {
-        h1 { "Activity" }
-        (filters(&feed.asked))
+        h1 { (t.activity_title()) }
+        @if feed.asked == Asked::default() { (super::live::listener(t, "/activity/live")) }
+        (filters(t, &feed.asked))
+        (chips(t, &feed.asked))
         @if let Some(wrong) = &feed.wrong { p.notice.bad role="alert" { (wrong) } }
         @if feed.rows.is_empty() && feed.wrong.is_none() {
             (empty(html! {
-                p role="status" { "Nothing that you may see fits." }
-                p { "The feed shows what happens to your namespaces, teams and account, and to public namespaces. " a href="/activity" { "Show everything" } }
+                p role="status" { (t.nothing_fits()) }
+                p { (t.feed_shows()) a href="/activity" { (t.show_everything()) } }
             }))
         } @else {
-            (self::feed(&feed.rows, &feed.registries, feed.now))
+            (self::feed(&feed.rows, &feed.registries, &feed.reader))
         }
         (pages(feed))
     }
 }
 
-fn filters(asked: &Asked) -> Markup {
+fn filters(t: Lang, asked: &Asked) -> Markup {
     let value = |value: &Option<String>| value.clone().unwrap_or_default();
     html! {
         form.filters action="/activity" method="get" {
             div.field {
-                label for="actor" { "Who" }
+                label for="actor" { (t.who()) }
                 input id="actor" name="actor" type="text" value=(value(&asked.actor)) autocomplete="off" autocapitalize="none" spellcheck="false";
             }
             div.field {
-                label for="repository" { "Repository" }
+                label for="repository" { (t.repository()) }
                 input id="repository" name="repository" type="text" value=(value(&asked.repository)) autocomplete="off" autocapitalize="none" spellcheck="false";
             }
             div.field {
-                label for="kind" { "What" }
+                label for="kind" { (t.what()) }
                 select id="kind" name="kind" {
-                    option value="" { "Everything" }
-                    @for (kind, words) in KINDS { option value=(kind) selected[asked.kind.as_deref() == Some(kind)] { (words) } }
+                    option value="" { (t.everything()) }
+                    @for (kind, words) in KINDS { option value=(kind) selected[asked.kind.as_deref() == Some(kind)] { (words(t)) } }
                 }
             }
             div.field {
-                label for="outcome" { "Outcome" }
+                label for="outcome" { (t.outcome()) }
                 select id="outcome" name="outcome" {
-                    option value="" { "Any" }
-                    @for word in OUTCOMES { option value=(word) selected[asked.outcome.as_deref() == Some(word)] { (word) } }
+                    option value="" { (t.any()) }
+                    @for word in OUTCOMES { option value=(word) selected[asked.outcome.as_deref() == Some(word)] { (t.outcome_word(word)) } }
                 }
             }
-            button type="submit" { "Filter" }
-            @if *asked != Asked::default() { a.button href="/activity" { "Clear" } }
+            button type="submit" { (t.filter()) }
+        }
+    }
+}
+
+/// What is asked for, each to take away by itself.
+fn chips(t: Lang, asked: &Asked) -> Markup {
+    let kind = asked.kind.as_deref().and_then(|kind| {
+        KINDS.into_iter().find(|(known, _)| *known == kind).map(|(_, words)| words(t))
+    });
+    let all = [
+        ("actor", t.who(), asked.actor.as_deref()),
+        ("repository", t.repository(), asked.repository.as_deref()),
+        ("kind", t.what(), kind),
+        ("outcome", t.outcome(), asked.outcome.as_deref().map(|word| t.outcome_word(word))),
+    ];
+    let without = |gone: &str| {
+        let keep = |name: &str, value: &Option<String>| value.clone().filter(|_| name != gone);
+        let pairs = [
+            ("actor", keep("actor", &asked.actor)),
+            ("repository", keep("repository", &asked.repository)),
+            ("kind", keep("kind", &asked.kind)),
+            ("outcome", keep("outcome", &asked.outcome)),
+        ];
+        let pairs: Vec<_> = pairs.iter().map(|(name, value)| (*name, value.as_deref())).collect();
+        format!("/activity{}", query(&pairs))
+    };
+    html! {
+        @if all.iter().any(|(.., value)| value.is_some()) {
+            ul.chips {
+                @for (name, words, value) in all {
+                    @if let Some(value) = value {
+                        li { a.chip href=(without(name)) aria-label=(t.remove_filter(&format!("{words}: {value}"))) { (words) ": " (value) " ×" } }
+                    }
+                }
+                li { a href="/activity" { (t.clear()) } }
+            }
         }
     }
 }
 
 fn pages(feed: &Feed) -> Markup {
-    let asked = &feed.asked;
+    let (asked, t) = (&feed.asked, feed.reader.lang);
     let link = |before: Option<&str>, trail: &[String]| {
         let trail = (!trail.is_empty()).then(|| trail.join(" "));
         let pairs = [
@@ -194,28 +236,31 @@ fn pages(feed: &Feed) -> Markup {
         link(Some(&row.cursor().to_string()), trail.get(from..).unwrap_or_default())
     });
     html! {
-        nav.pages aria-label="Pages" {
-            @if let Some(newer) = newer { a.button href=(newer) { "Newer" } }
-            @if let Some(older) = older { a.button href=(older) { "Older" } }
+        @if newer.is_some() || older.is_some() {
+            nav.pages aria-label=(t.pages_of_list()) {
+                @if let Some(newer) = newer { a.button href=(newer) { (t.newer()) } }
+                @if let Some(older) = older { a.button href=(older) { (t.older()) } }
+            }
         }
     }
 }
 
 /// Rows of the feed, the latest first.
-pub(super) fn feed(rows: &[ActivityRow], registries: &Registries, now: Timestamp) -> Markup {
+pub(super) fn feed(rows: &[ActivityRow], registries: &Registries, reader: &Reader) -> Markup {
+    let t = reader.lang;
     if rows.is_empty() {
-        return empty(html! { p { "Nothing has happened yet that you may see." } });
+        return empty(html! { p { (t.nothing_happened()) } });
     }
     html! {
         ol.feed {
             @for row in rows {
                 li {
-                    div.sentence { (sentence(row, registries)) }
+                    div.sentence { (sentence(t, row, registries)) }
                     div.about {
-                        (time(row.occurred_at, now)) " "
-                        (outcome(&row.outcome)) " "
-                        @if let Some(rule) = row.rule.as_deref().filter(|_| row.outcome != "done") { (because(rule)) " " }
-                        span.event { "event " (row.cursor().to_string().trim_end_matches("/0")) }
+                        (reader.time(row.occurred_at)) " "
+                        @if row.outcome != "done" { (outcome(t, &row.outcome)) " " }
+                        @if let Some(rule) = row.rule.as_deref().filter(|_| row.outcome != "done") { (because(t, rule)) " " }
+                        a.event href=(path(row)) { (t.event_number(&number(row))) }
                     }
                 }
             }
@@ -223,12 +268,117 @@ pub(super) fn feed(rows: &[ActivityRow], registries: &Registries, now: Timestamp
     }
 }
 
+fn number(row: &ActivityRow) -> String {
+    row.cursor().to_string().trim_end_matches("/0").to_owned()
+}
+
+fn path(row: &ActivityRow) -> String {
+    format!("/activity/{}", number(row).replace('/', "."))
+}
+
 /// The rule that decided, with its sentence; behind it may stand what it was decided on, as in
 /// `delete (contributor of team crew)`.
-fn because(rule: &str) -> Markup {
+fn because(t: Lang, rule: &str) -> Markup {
     let name = rule.split(' ').next().unwrap_or(rule);
     let known = Rule::EVERY.iter().find(|known| known.as_str() == name);
     html! {
-        span { "Rule " code { (rule) } @if let Some(known) = known { ": " (known.sentence()) } }
+        span { @match known { Some(known) => (t.because(&rule, &t.rule(*known))), None => code { (rule) } } }
+    }
+}
+
+/// `GET /activity/{event}`: one row, for those who see it in the feed.
+pub(super) async fn show_one(
+    State(ui): State<UiState>,
+    Member(visitor): Member,
+    Path(event): Path<String>,
+) -> Result<Response, PageError> {
+    let cursor = event_of(&event).ok_or_else(PageError::not_found)?;
+    // The row itself is the first one before the place behind it.
+    let behind = Cursor { position: cursor.position, index: cursor.index.saturating_add(1) };
+    let rows =
+        activity::page(&ui.read, &Filter::default(), &viewer(&visitor), Some(behind), 1).await?;
+    let row = rows.into_iter().next().filter(|row| row.cursor() == cursor);
+    let row = row.ok_or_else(PageError::not_found)?;
+    let client = client_of(&ui, &visitor, &row).await;
+    let page = One { row, client, registries: ui.registries().await?, reader: visitor.reader() };
+    Ok(visitor.show(&visitor.lang().event_number(&event), one(&page)))
+}
+
+/// `18204` or `18204.3`.
+fn event_of(text: &str) -> Option<Cursor> {
+    let (position, index) = match text.split_once('.') {
+        Some((position, index)) => (position, index.parse().ok()?),
+        None => (text, 0),
+    };
+    let position = position.parse().ok().filter(|position| *position > 0)?;
+    (index >= 0).then_some(Cursor { position, index })
+}
+
+/// From where, and with which program: for whoever did it, and for auditors.
+async fn client_of(
+    ui: &UiState,
+    visitor: &Visitor,
+    row: &ActivityRow,
+) -> Option<(Option<String>, Option<String>)> {
+    let own = visitor.viewer.user().is_some_and(|user| user.as_str() == row.actor);
+    if !own && !visitor.may(Action::ViewAudit, &Resource::System) {
+        return None;
+    }
+    let (sealed, data) = row.sealed()?;
+    let opened = ui.auth.desk.vault.open_origin(&sealed, &data).await.ok().flatten()?;
+    Some((opened.address.map(|address| address.to_string()), opened.user_agent))
+}
+
+/// What the page of one row shows.
+pub(super) struct One {
+    pub(super) row: ActivityRow,
+    /// Address and program, where the viewer may know them.
+    pub(super) client: Option<(Option<String>, Option<String>)>,
+    pub(super) registries: Registries,
+    pub(super) reader: Reader,
+}
+
+pub(super) fn one(page: &One) -> Markup {
+    let (row, t, reader) = (&page.row, page.reader.lang, &page.reader);
+    let raw = serde_json::to_string_pretty(&row.detail).unwrap_or_default();
+    html! {
+        (crumbs(t, &[(t.activity_title().to_owned(), "/activity".to_owned())]))
+        h1 { (t.event_number(&number(row))) }
+        p.lead { (sentence(t, row, &page.registries)) }
+        dl.list {
+            div { dt { (t.outcome()) } dd { (outcome(t, &row.outcome)) @if let Some(rule) = &row.rule { " " (because(t, rule)) } } }
+            div { dt { (t.event_actor()) } dd { (row.actor) } }
+            div { dt { (t.event_occurred()) } dd { (reader.exactly(row.occurred_at)) } }
+            div { dt { (t.event_recorded()) } dd { (reader.exactly(row.recorded_at)) } }
+            div { dt { (t.event_kind()) } dd { code { (row.kind) } } }
+            div { dt { (t.event_position()) } dd { (number(row)) } }
+            div { dt { (t.event_id()) } dd { code { (row.event_id) } " " (copy(t, t.event_id(), &row.event_id.to_string())) } }
+            @if let Some((address, program)) = &page.client {
+                @if let Some(address) = address { div { dt { (t.event_client()) } dd { (address) } } }
+                @if let Some(program) = program { div { dt { (t.event_program()) } dd { (program) } } }
+            }
+        }
+        ul.plain {
+            li { a href=(format!("/activity{}", query(&[("actor", Some(&row.actor))]))) { (t.event_same_actor()) } }
+            @if let Some(name) = &row.repository {
+                li { a href=(format!("/activity{}", query(&[("repository", Some(name))]))) { (t.event_same_repository()) } }
+            }
+        }
+        h2 { (t.event_details()) }
+        pre.code tabindex="0" role="region" aria-label=(t.event_details()) { (raw) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_has_a_number_and_perhaps_a_place_in_it() {
+        assert_eq!(event_of("18204"), Some(Cursor { position: 18_204, index: 0 }));
+        assert_eq!(event_of("18204.3"), Some(Cursor { position: 18_204, index: 3 }));
+        for wrong in ["", "0", "-1", "1.-1", "x", "1.x", "1.2.3", "99999999999999999999"] {
+            assert_eq!(event_of(wrong), None, "{wrong}");
+        }
     }
 }

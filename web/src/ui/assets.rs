@@ -1,4 +1,4 @@
-//! The two files beside the pages, named by their content, so that browsers may keep them for ever.
+//! The files beside the pages, named by their content, so that browsers may keep them for ever.
 
 use std::sync::LazyLock;
 
@@ -12,17 +12,23 @@ use crate::error::PageError;
 
 pub(super) const CSS: &str = include_str!("assets/app.css");
 pub(super) const JS: &str = include_str!("assets/app.js");
+/// htmx 4.0.1, as its authors publish it (0BSD; see `assets/htmx.LICENSE`).
+pub(super) const HTMX: &str = include_str!("assets/htmx.min.js");
 
 /// The stylesheet's path.
-pub(super) static CSS_PATH: LazyLock<String> = LazyLock::new(|| path(CSS, "css"));
+pub(super) static CSS_PATH: LazyLock<String> = LazyLock::new(|| path("app", CSS, "css"));
 /// The script's path.
-pub(super) static JS_PATH: LazyLock<String> = LazyLock::new(|| path(JS, "js"));
+pub(super) static JS_PATH: LazyLock<String> = LazyLock::new(|| path("app", JS, "js"));
+/// The path of htmx.
+pub(super) static HTMX_PATH: LazyLock<String> = LazyLock::new(|| path("htmx", HTMX, "js"));
 
 /// `GET /assets/{file}`
 pub(super) async fn file(Path(file): Path<String>) -> Result<Response, PageError> {
     let path = format!("/assets/{file}");
     let (body, kind) = if path == *CSS_PATH {
         (CSS, "text/css; charset=utf-8")
+    } else if path == *HTMX_PATH {
+        (HTMX, "text/javascript; charset=utf-8")
     } else if path == *JS_PATH {
         (JS, "text/javascript; charset=utf-8")
     } else {
@@ -35,7 +41,7 @@ pub(super) async fn file(Path(file): Path<String>) -> Result<Response, PageError
     Ok(response)
 }
 
-fn path(content: &str, extension: &str) -> String {
+fn path(name: &str, content: &str, extension: &str) -> String {
     let hash = hex::encode(Sha256::digest(content.as_bytes()));
-    format!("/assets/app.{}.{extension}", hash.get(..16).unwrap_or(&hash))
+    format!("/assets/{name}.{}.{extension}", hash.get(..16).unwrap_or(&hash))
 }

@@ -1,26 +1,28 @@
 //! Parts of pages: functions from data to markup. Everything that is text is escaped by maud.
 
-use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
+use crate::texts::Lang;
+
 /// A command to copy. It can be reached by keyboard, because it may be wider than the screen.
-pub(super) fn command(label: &str, text: &str) -> Markup {
+pub(super) fn command(t: Lang, label: &str, text: &str) -> Markup {
     html! {
         div.command {
             code tabindex="0" role="region" aria-label=(label) { (text) }
-            (copy(label, text))
+            (copy(t, label, text))
         }
     }
 }
 
-/// As [`command`], inside a table, where it breaks into lines.
-pub(super) fn slim_command(label: &str, text: &str) -> Markup {
-    html! { div.command.slim { code { (text) } (copy(label, text)) } }
+/// As [`command`], for the first of a page: the key `c` copies it.
+pub(super) fn first_command(t: Lang, label: &str, text: &str) -> Markup {
+    html! { div data-first-command { (command(t, label, text)) } }
 }
 
-fn copy(label: &str, text: &str) -> Markup {
+/// A button that copies `text`. Only script can, so without script there is none.
+pub(super) fn copy(t: Lang, label: &str, text: &str) -> Markup {
     html! {
-        button.small type="button" data-copy=(text) hidden aria-label=(format!("Copy: {label}")) { "Copy" }
+        button.small type="button" data-copy=(text) hidden aria-label=(t.copy_of(label)) { (t.copy()) }
     }
 }
 
@@ -31,103 +33,25 @@ pub(super) fn digest(digest: &str) -> Markup {
     html! { code title=(digest) { (short) } }
 }
 
-/// How long ago, with the exact time for those who ask.
-pub(super) fn time(at: Timestamp, now: Timestamp) -> Markup {
-    let exact = at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-    let machine = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    html! { time datetime=(machine) title=(exact) { (ago(now.duration_since(at))) } }
-}
-
-/// As [`time`], where there may be none.
-pub(super) fn time_or(at: Option<Timestamp>, now: Timestamp, none: &str) -> Markup {
-    match at {
-        Some(at) => time(at, now),
-        None => html! { span.muted { (none) } },
-    }
-}
-
-fn ago(age: SignedDuration) -> String {
-    let (ahead, seconds) = (age.is_negative(), age.as_secs().unsigned_abs());
-    let (number, unit) = match seconds {
-        0..10 => return "just now".to_owned(),
-        10..60 => (seconds, "second"),
-        60..3_600 => (seconds / 60, "minute"),
-        3_600..86_400 => (seconds / 3_600, "hour"),
-        86_400..2_592_000 => (seconds / 86_400, "day"),
-        2_592_000..31_536_000 => (seconds / 2_592_000, "month"),
-        _ => (seconds / 31_536_000, "year"),
-    };
-    let plural = if number == 1 { "" } else { "s" };
-    if ahead {
-        format!("in {number} {unit}{plural}")
-    } else {
-        format!("{number} {unit}{plural} ago")
-    }
-}
-
-/// A size in decimal units, as docker prints it.
-pub(super) fn bytes(size: Option<i64>) -> Markup {
-    let Some(size) = size else { return html! { span.muted { "unknown" } } };
-    html! { (bytes_text(size)) }
-}
-
-fn bytes_text(size: i64) -> String {
-    #[allow(clippy::cast_precision_loss)] // for people
-    let mut rest = size.max(0) as f64;
-    let mut units = ["B", "kB", "MB", "GB", "TB", "PB"].into_iter();
-    let mut unit = units.next().unwrap_or_default();
-    for larger in units {
-        if rest < 1_000.0 {
-            break;
-        }
-        rest /= 1_000.0;
-        unit = larger;
-    }
-    if unit == "B" { format!("{rest:.0} B") } else { format!("{rest:.1} {unit}") }
-}
-
-/// A number with its noun in the right form.
-pub(super) fn count(number: i64, noun: &str) -> String {
-    let plural = match (number, noun.strip_suffix('y')) {
-        (1, _) => noun.to_owned(),
-        (_, Some(stem)) => format!("{stem}ies"),
-        (_, None) => format!("{noun}s"),
-    };
-    format!("{} {plural}", thousands(number))
-}
-
-/// `12 345`: with narrow blanks that do not break.
-pub(super) fn thousands(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    if number < 0 { format!("−{text}") } else { text }
-}
-
 /// A namespace's visibility: a word, never a colour alone.
-pub(super) fn visibility(word: &str) -> Markup {
-    let class = match word {
+pub(super) fn visibility(t: Lang, stored: &str) -> Markup {
+    let class = match stored {
         "public" => "badge ok",
         "private" => "badge warn",
         _ => "badge",
     };
-    html! { span class=(class) { (word) } }
+    html! { span class=(class) { (t.visibility_word(stored)) } }
 }
 
 /// What became of something: a word, never a colour alone.
-pub(super) fn outcome(word: &str) -> Markup {
-    let class = match word {
+pub(super) fn outcome(t: Lang, stored: &str) -> Markup {
+    let class = match stored {
         "granted" => "badge ok",
         "refused" => "badge bad",
         "reduced" => "badge warn",
         _ => "badge",
     };
-    html! { span class=(class) { (word) } }
+    html! { span class=(class) { (t.outcome_word(stored)) } }
 }
 
 /// A table that scrolls by itself where it must, so that the page does not.
@@ -149,6 +73,7 @@ pub(super) struct Field<'a> {
     pub(super) value: &'a str,
     pub(super) autocomplete: &'a str,
     pub(super) required: bool,
+    pub(super) suggestions: Option<&'a str>,
     pub(super) wrong: Option<&'a str>,
 }
 
@@ -156,7 +81,17 @@ impl<'a> Field<'a> {
     /// A line of text.
     pub(super) fn text(name: &'a str, label: &'a str) -> Self {
         let (kind, autocomplete) = ("text", "off");
-        Self { name, label, hint: None, kind, value: "", autocomplete, required: true, wrong: None }
+        Self {
+            name,
+            label,
+            hint: None,
+            kind,
+            value: "",
+            autocomplete,
+            required: true,
+            suggestions: None,
+            wrong: None,
+        }
     }
 
     /// A secret: never filled in by us.
@@ -180,10 +115,117 @@ impl<'a> Field<'a> {
                 @if let Some(text) = self.hint { span.hint id=(hint) { (text) } }
                 input id=(self.name) name=(self.name) type=(self.kind) value=(self.value)
                     autocomplete=(self.autocomplete) autocapitalize="none" spellcheck="false"
-                    required[self.required] aria-describedby=[described]
+                    required[self.required] list=[self.suggestions] aria-describedby=[described]
                     aria-invalid=[self.wrong.map(|_| "true")];
                 @if let Some(text) = self.wrong { span.wrong id=(wrong) { (text) } }
             }
+        }
+    }
+}
+
+/// A longer text.
+pub(super) fn textarea(
+    name: &str,
+    label: &str,
+    hint: Option<&str>,
+    value: &str,
+    wrong: Option<&str>,
+) -> Markup {
+    let (hint_id, wrong_id) = (format!("{name}-hint"), format!("{name}-wrong"));
+    let described = match (hint, wrong) {
+        (None, None) => None,
+        (Some(_), None) => Some(hint_id.clone()),
+        (None, Some(_)) => Some(wrong_id.clone()),
+        (Some(_), Some(_)) => Some(format!("{hint_id} {wrong_id}")),
+    };
+    html! {
+        div.field.wide {
+            label for=(name) { (label) }
+            @if let Some(text) = hint { span.hint id=(hint_id) { (text) } }
+            // A line feed directly after the tag is not part of the text (HTML, 13.1.2.5).
+            textarea id=(name) name=(name) rows="4" aria-describedby=[described]
+                aria-invalid=[wrong.map(|_| "true")] { "\n" (value) }
+            @if let Some(text) = wrong { span.wrong id=(wrong_id) { (text) } }
+        }
+    }
+}
+
+/// A choice among a few: value, words.
+pub(super) fn select(name: &str, label: &str, chosen: &str, options: &[(&str, &str)]) -> Markup {
+    html! {
+        div.field {
+            label for=(name) { (label) }
+            select id=(name) name=(name) {
+                @for (value, words) in options { option value=(value) selected[*value == chosen] { (words) } }
+            }
+        }
+    }
+}
+
+/// A choice among a few that need a sentence each: value, words, sentence.
+pub(super) fn cards(
+    name: &str,
+    legend: &str,
+    chosen: &str,
+    options: &[(&str, &str, &str)],
+) -> Markup {
+    html! {
+        fieldset.cards {
+            legend { (legend) }
+            @for (value, words, sentence) in options {
+                @let id = format!("{name}-{value}");
+                div.choice {
+                    input id=(id) type="radio" name=(name) value=(value) checked[*value == chosen] required
+                        aria-describedby=(format!("{id}-about"));
+                    div { label for=(id) { (words) } span.hint id=(format!("{id}-about")) { (sentence) } }
+                }
+            }
+        }
+    }
+}
+
+/// What is wrong with a form, above it.
+pub(super) fn wrong(text: Option<&str>) -> Markup {
+    html! { @if let Some(text) = text { p.notice.bad role="alert" { (text) } } }
+}
+
+/// The parts of one thing, as links; the current one is marked.
+pub(super) fn tabs(label: &str, entries: &[(String, &str, bool)]) -> Markup {
+    html! {
+        nav.tabs aria-label=(label) {
+            ul {
+                @for (path, name, here) in entries {
+                    li { a href=(path) aria-current=[here.then_some("page")] { (name) } }
+                }
+            }
+        }
+    }
+}
+
+/// The way to the first and to the next page of a list.
+pub(super) fn pager(t: Lang, first: Option<&str>, next: Option<&str>) -> Markup {
+    html! {
+        @if first.is_some() || next.is_some() {
+            nav.pages aria-label=(t.pages_of_list()) {
+                @if let Some(path) = first { a.button href=(path) { (t.first_page()) } }
+                @if let Some(path) = next { a.button href=(path) rel="next" { (t.next_page()) } }
+            }
+        }
+    }
+}
+
+/// A form that is one button.
+pub(super) fn button(
+    token: &str,
+    action: &str,
+    words: &str,
+    class: &str,
+    label: Option<&str>,
+) -> Markup {
+    html! {
+        form.inline method="post" action=(action) {
+            (csrf(token))
+            button class=(class) type="submit" aria-label=[label] { (words) }
         }
     }
 }
@@ -194,43 +236,10 @@ pub(super) fn csrf(token: &str) -> Markup {
 }
 
 /// Where somebody is: links to what lies above.
-pub(super) fn crumbs(above: &[(String, String)]) -> Markup {
+pub(super) fn crumbs(t: Lang, above: &[(String, String)]) -> Markup {
     html! {
-        nav.crumbs aria-label="Breadcrumb" {
+        nav.crumbs aria-label=(t.breadcrumb()) {
             ol { @for (name, path) in above { li { a href=(path) { (name) } } } }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ages_are_said_in_words() {
-        let said = |seconds| ago(SignedDuration::from_secs(seconds));
-        assert_eq!(said(0), "just now");
-        assert_eq!(said(59), "59 seconds ago");
-        assert_eq!(said(60), "1 minute ago");
-        assert_eq!(said(7_200), "2 hours ago");
-        assert_eq!(said(86_400 * 45), "1 month ago");
-        assert_eq!(said(-3_600), "in 1 hour");
-        assert_eq!(said(i64::MIN), "in 292471208677 years");
-    }
-
-    #[test]
-    fn sizes_are_decimal() {
-        assert_eq!(bytes_text(999), "999 B");
-        assert_eq!(bytes_text(1_000), "1.0 kB");
-        assert_eq!(bytes_text(187_340_000), "187.3 MB");
-        assert_eq!(bytes_text(-1), "0 B");
-        assert_eq!(bytes_text(i64::MAX), "9223.4 PB");
-    }
-
-    #[test]
-    fn numbers_agree_with_their_noun() {
-        assert_eq!(count(1, "repository"), "1 repository");
-        assert_eq!(count(0, "repository"), "0 repositories");
-        assert_eq!(count(12_345, "tag"), "12\u{202f}345 tags");
     }
 }

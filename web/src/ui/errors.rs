@@ -5,11 +5,16 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, LINK};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::layout::{Frame, page};
+use super::reader::Reader;
+use super::visitor::accept_language;
+use crate::auth::Preferences;
 use crate::client::RequestId;
 use crate::error::PageError;
+use crate::texts::Lang;
 
 /// A layer that draws [`PageError`] in the pages' own frame, and sends those who want JSON to the
 /// REST interface.
@@ -19,6 +24,8 @@ pub(super) async fn frame(request: Request, next: Next) -> Response {
     if wants_json(request.headers()) && !path.starts_with("/assets/") {
         return not_json();
     }
+    let look = Preferences::of_cookie(request.headers());
+    let reader = Reader::of(&look, accept_language(request.headers()), Timestamp::UNIX_EPOCH);
     let mut response = next.run(request).await;
     // What axum itself refuses, such as a form that is none, gets a page as well.
     let bare = !response.headers().contains_key(CONTENT_TYPE)
@@ -27,16 +34,14 @@ pub(super) async fn frame(request: Request, next: Next) -> Response {
             .get(CONTENT_TYPE)
             .is_some_and(|kind| kind.to_str().is_ok_and(|kind| kind.starts_with("text/plain")));
     let text = match response.extensions().get::<PageError>() {
-        Some(PageError::Refused { text, .. }) => text.clone(),
+        Some(PageError::Refused { text, .. }) => text.in_words(reader.lang),
         Some(PageError::SignIn { .. }) => return response,
-        None if bare && response.status().is_client_error() => {
-            "Something about this request is not right. Go back, and try it anew.".to_owned()
-        }
+        None if bare && response.status().is_client_error() => reader.lang.bad_request().to_owned(),
         None => return response,
     };
-    let frame = Frame { path, ..Frame::default() };
-    let status = response.status();
-    let body = page(&frame, title(status), body(status, &text, id.as_ref()));
+    let frame = Frame { path, reader, look, ..Frame::default() };
+    let (status, t) = (response.status(), frame.reader.lang);
+    let body = page(&frame, title(t, status), body(t, status, &text, id.as_ref()));
     let drawn = (status, body).into_response();
     let (parts, body) = drawn.into_parts();
     *response.body_mut() = body;
@@ -49,33 +54,31 @@ pub(super) async fn frame(request: Request, next: Next) -> Response {
 
 /// Another method than the page has.
 pub(super) async fn method_not_allowed() -> PageError {
-    let text =
-        "This address does not take this kind of request. Open it with a link or from a form.";
-    PageError::new(StatusCode::METHOD_NOT_ALLOWED, text)
+    PageError::new(StatusCode::METHOD_NOT_ALLOWED, Lang::method_text)
 }
 
-fn title(status: StatusCode) -> &'static str {
+fn title(t: Lang, status: StatusCode) -> &'static str {
     match status.as_u16() {
-        401 => "Not signed in",
-        403 => "Not allowed",
-        404 => "Not found",
-        405 => "Not this way",
-        413 => "Too much",
-        422 => "Not possible like this",
-        429 => "Too many requests",
-        503 => "Not available right now",
-        500..=599 => "Something went wrong here",
-        _ => "This did not work",
+        401 => t.error_not_signed_in(),
+        403 => t.error_not_allowed(),
+        404 => t.error_not_found(),
+        405 => t.error_method(),
+        413 => t.error_too_much(),
+        422 => t.error_not_possible(),
+        429 => t.error_too_many(),
+        503 => t.error_unavailable(),
+        500..=599 => t.error_internal(),
+        _ => t.error_other(),
     }
 }
 
-fn body(status: StatusCode, text: &str, id: Option<&RequestId>) -> Markup {
+pub(super) fn body(t: Lang, status: StatusCode, text: &str, id: Option<&RequestId>) -> Markup {
     html! {
-        h1 { (title(status)) }
+        h1 { (title(t, status)) }
         p { (text) }
-        p { a href="/" { "To the start page" } " · " a href="/search" { "Search" } " · " a href="/help" { "Help" } }
+        p { a href="/" { (t.to_start()) } " · " a href="/search" { (t.search()) } " · " a href="/help" { (t.help()) } }
         @if let Some(RequestId(id)) = id {
-            p.muted.small { "Status " (status.as_u16()) ". If you ask somebody about this, tell them the request id " code { (id) } "." }
+            p.muted.small { (t.request_id(&status.as_u16(), &id.as_ref())) }
         }
     }
 }

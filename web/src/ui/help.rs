@@ -5,10 +5,11 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::UiState;
-use super::components::command;
+use super::components::{command, scroll};
 use super::home::quoted;
 use super::visitor::Visitor;
 use crate::error::PageError;
+use crate::texts::Lang;
 
 /// `GET /help`
 pub(super) async fn show(
@@ -18,25 +19,44 @@ pub(super) async fn show(
     let registries = ui.registries().await?;
     let host = registries.0.first().map_or("registry.example.org", |row| row.host.as_str());
     let user = visitor.viewer.user().map_or("NAME", domain::name::UserName::as_str);
-    Ok(visitor.show("Help", body(host, user)))
+    Ok(visitor.show(visitor.lang().help(), body(visitor.lang(), host, user)))
 }
 
-pub(super) fn body(host: &str, user: &str) -> Markup {
+pub(super) fn body(t: Lang, host: &str, user: &str) -> Markup {
+    let tokens = html! { a href="/me/tokens" { (t.application_tokens()) } };
+    let activity = html! { a href="/activity" { (t.activity_title()) } };
+    let preferences = html! { a href="/me/preferences" { (t.preferences()) } };
+    let keys = [
+        ("/", t.help_key_search()),
+        ("g d · g r · g n · g t · g a", t.help_key_go()),
+        ("j · k · Enter", t.help_key_rows()),
+        ("c", t.help_key_copy()),
+        ("?", t.help_key_help()),
+    ];
     html! {
-        h1 { "Help" }
-        h2 { "Log in" }
-        p { "With your password, or better with an application token in its place." }
-        (command("Log in", &format!("docker login {host} -u {}", quoted(user))))
-        h2 { "Push an image" }
-        p { "The name begins with a namespace in which you are contributor or owner." }
-        (command("Tag it", &format!("docker tag app:1.0 {host}/NAMESPACE/app:1.0")))
-        (command("Push it", &format!("docker push {host}/NAMESPACE/app:1.0")))
-        h2 { "Pull an image" }
-        (command("Pull it", &format!("docker pull {host}/NAMESPACE/app:1.0")))
-        h2 { "In a build or script" }
-        p { "Make an application token that may do what the script does and no more, under " a href="/me/tokens" { "application tokens" } ". Hand it over on standard input, so that it stands in no list of processes:" }
-        (command("Log in from a script", &format!("printf %s \"$TOKEN\" | docker login {host} -u {} --password-stdin", quoted(user))))
-        h2 { "Refused?" }
-        p { "“Denied” means that you may not do this there. What is hidden from you answers as what does not exist. The " a href="/activity" { "activity" } " page shows each refusal of yours with the rule that decided." }
+        h1 { (t.help()) }
+        h2 { (t.help_log_in()) }
+        p { (t.help_log_in_text()) }
+        (command(t, t.help_log_in(), &format!("docker login {host} -u {}", quoted(user))))
+        h2 { (t.help_push()) }
+        p { (t.help_push_text()) }
+        (command(t, t.help_tag_it(), &format!("docker tag app:1.0 {host}/NAMESPACE/app:1.0")))
+        (command(t, t.push_it(), &format!("docker push {host}/NAMESPACE/app:1.0")))
+        h2 { (t.help_pull()) }
+        (command(t, t.help_pull_it(), &format!("docker pull {host}/NAMESPACE/app:1.0")))
+        h2 { (t.help_script()) }
+        p { (t.help_script_text(&tokens)) }
+        (command(t, t.help_script_command(), &format!("printf %s \"$TOKEN\" | docker login {host} -u {} --password-stdin", quoted(user))))
+        h2 { (t.help_refused()) }
+        p { (t.help_refused_text(&activity)) }
+        h2 { (t.help_keys()) }
+        (scroll(t.help_keys(), html! {
+            table {
+                caption { (t.help_keys_caption()) }
+                thead { tr { th scope="col" { (t.help_key()) } th scope="col" { (t.help_does()) } } }
+                tbody { @for (key, does) in keys { tr { th scope="row" { kbd { (key) } } td { (does) } } } }
+            }
+        }))
+        p { (t.help_keys_off(&preferences)) }
     }
 }

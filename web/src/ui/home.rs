@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use jiff::Timestamp;
 use maud::{Markup, html};
 use projections::namespaces::{self, NamespaceRow};
 use projections::repositories::{self, RepositoryRow};
@@ -10,7 +9,9 @@ use projections::stars::{self, StarRow};
 use projections::{Paging, activity};
 
 use super::UiState;
-use super::components::{command, empty, visibility};
+use super::components::{command, empty, first_command, visibility};
+use super::layout::search_box;
+use super::reader::Reader;
 use super::repositories::entry;
 use super::visitor::{Registries, Visitor};
 use crate::error::PageError;
@@ -28,7 +29,7 @@ pub(super) struct Home {
     pub(super) starred: Vec<StarRow>,
     pub(super) recent: Vec<RepositoryRow>,
     pub(super) happened: Vec<activity::ActivityRow>,
-    pub(super) now: Timestamp,
+    pub(super) reader: Reader,
 }
 
 /// `GET /`
@@ -62,9 +63,9 @@ pub(super) async fn show(
         starred,
         recent: repositories::recent(&ui.read, &visible, SHOWN).await?,
         happened,
-        now: visitor.now(),
+        reader: visitor.reader(),
     };
-    Ok(visitor.show("Start", body(&home)))
+    Ok(visitor.show(visitor.lang().start(), body(&home)))
 }
 
 pub(super) fn body(home: &Home) -> Markup {
@@ -77,18 +78,14 @@ pub(super) fn body(home: &Home) -> Markup {
 }
 
 fn front(home: &Home) -> Markup {
+    let t = home.reader.lang;
     html! {
         div.hero {
-            h1 { "Container images, and who may do what with them" }
-            p { "Search the images that are open to everybody, or sign in to see your own." }
-            form.find action="/search" method="get" {
-                label.visually-hidden for="hero-find" { "Search images" }
-                input id="hero-find" type="search" name="q" maxlength="512" placeholder="nginx, team/app:1.2, sha256:…"
-                    autocomplete="off" autocapitalize="none" spellcheck="false";
-                button.primary type="submit" { "Search" }
-            }
+            h1 { (t.hero_title()) }
+            p { (t.hero_text()) }
+            (search_box(t, "q", ""))
             @if !home.bootstrapped {
-                p.notice.warn { "This service has no administrator yet. " a href="/setup" { "Make the first one" } "." }
+                p.notice.warn { (t.no_administrator()) " " a href="/setup" { (t.make_first()) } "." }
             }
         }
         (recent(home))
@@ -96,33 +93,34 @@ fn front(home: &Home) -> Markup {
 }
 
 fn dashboard(home: &Home, user: &str) -> Markup {
+    let t = home.reader.lang;
     let host = home.registries.0.first().map(|row| row.host.as_str());
     html! {
-        h1 { "Hello, " (user) }
+        h1 { (t.hello(user)) }
         @if let Some(host) = host {
-            (command("Log in to the registry", &format!("docker login {host} -u {}", quoted(user))))
+            (first_command(t, t.log_in_registry(), &format!("docker login {host} -u {}", quoted(user))))
         }
         div.columns {
             section {
-                h2 { "My namespaces" }
+                h2 { (t.my_namespaces()) }
                 @if home.mine.is_empty() {
-                    (empty(html! { p { "You are in no team and have no namespace of your own yet. An owner of a team can add you." } }))
+                    (empty(html! { p { (t.no_namespace_yet()) } }))
                 } @else {
                     ul.hits {
                         @for row in &home.mine {
                             li {
                                 a.name href=(home.registries.namespace(&row.registry, &row.name)) { (home.registries.called(&row.registry, &row.name)) }
-                                (visibility(&row.visibility))
-                                span.about { (super::components::count(row.repositories, "repository")) }
+                                (visibility(t, &row.visibility))
+                                span.about { (t.repositories(row.repositories)) }
                             }
                         }
                     }
                 }
             }
             section {
-                h2 { "Starred" }
+                h2 { (t.starred()) }
                 @if home.starred.is_empty() {
-                    (empty(html! { p { "Nothing starred yet. The star is on each repository's page." } }))
+                    (empty(html! { p { (t.nothing_starred()) } }))
                 } @else {
                     ul.hits {
                         @for row in &home.starred {
@@ -133,31 +131,33 @@ fn dashboard(home: &Home, user: &str) -> Markup {
             }
         }
         (recent(home))
-        h2 { "What has happened" }
-        (super::activity::feed(&home.happened, &home.registries, home.now))
-        p { a href="/activity" { "All activity" } }
+        h2 { (t.what_happened()) }
+        (super::activity::feed(&home.happened, &home.registries, &home.reader))
+        p { a href="/activity" { (t.all_activity()) } }
     }
 }
 
 fn recent(home: &Home) -> Markup {
+    let t = home.reader.lang;
+    let sign_in = html! { a href="/sign-in" { (t.sign_in()) } };
     html! {
-        h2 { "Pushed last" }
+        h2 { (t.pushed_last()) }
         @if home.recent.is_empty() {
             (empty(html! {
                 @match (&home.user, home.mine.first(), home.registries.0.first()) {
                     (Some(_), Some(own), Some(registry)) => {
-                        p { "No image here yet. Push the first one:" }
+                        p { (t.push_first()) }
                         @let image = if own.name == "_" { "app:1.0".to_owned() } else { format!("{}/app:1.0", own.name) };
-                        (command("Tag an image", &format!("docker tag app:1.0 {}/{image}", registry.host)))
-                        (command("Push it", &format!("docker push {}/{image}", registry.host)))
+                        (command(t, t.tag_it(), &format!("docker tag app:1.0 {}/{image}", registry.host)))
+                        (command(t, t.push_it(), &format!("docker push {}/{image}", registry.host)))
                     }
-                    (Some(_), ..) => { p { "No image that you may see yet." } }
-                    (None, ..) => { p { "No image is open to everybody. " a href="/sign-in" { "Sign in" } " to see yours." } }
+                    (Some(_), ..) => { p { (t.no_image_seen()) } }
+                    (None, ..) => { p { (t.sign_in_to_see(&sign_in)) } }
                 }
             }))
         } @else {
-            ul.hits { @for row in &home.recent { (entry(row, &home.registries, home.now)) } }
-            p { a href="/repositories" { "All repositories" } }
+            ul.hits data-rows { @for row in &home.recent { (entry(row, &home.registries, &home.reader)) } }
+            p { a href="/repositories" { (t.all_repositories()) } }
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::assets::{CSS_PATH, JS_PATH};
+use super::assets::{CSS_PATH, HTMX_PATH, JS_PATH};
 use super::components::csrf;
+use super::reader::Reader;
+use crate::auth::{Preferences, Theme};
+use crate::texts::Lang;
 
 /// What the frame says of whoever looks.
 #[derive(Debug, Clone, Default)]
@@ -12,93 +15,93 @@ pub(super) struct Frame {
     pub(super) path: String,
     /// Who they are.
     pub(super) user: Option<String>,
+    /// Whether they see the administration.
+    pub(super) admin: bool,
     /// Their session's form token.
     pub(super) csrf: Option<String>,
     /// Up to where the log is shown.
     pub(super) position: Option<u64>,
     /// What has just been done.
     pub(super) flash: Option<Flash>,
+    /// In which words and whose time.
+    pub(super) reader: Reader,
+    /// How they like it.
+    pub(super) look: Preferences,
 }
 
-/// A message about what has just been done. It travels as a code in a cookie, never as text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flash {
-    SignedIn,
-    SignedOut,
-    SetUp,
-    Starred,
-    Unstarred,
-    TokenRevoked,
-    NotYetVisible,
+/// Names each message once: its variant, its code, its text.
+macro_rules! flashes {
+    ($($variant:ident = $code:literal, $text:ident;)*) => {
+        /// A message about what has just been done. It travels as a code in a cookie, never as
+        /// text.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Flash { $($variant,)* }
+
+        impl Flash {
+            pub(super) const EVERY: &[Self] = &[$(Self::$variant,)*];
+
+            pub(super) fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            pub(super) fn text(self, t: Lang) -> &'static str {
+                match self { $(Self::$variant => t.$text(),)* }
+            }
+        }
+    };
+}
+
+flashes! {
+    SignedIn = "signed-in", flash_signed_in;
+    SignedOut = "signed-out", flash_signed_out;
+    SetUp = "set-up", flash_set_up;
+    Starred = "starred", flash_starred;
+    Unstarred = "unstarred", flash_unstarred;
+    TokenRevoked = "token-revoked", flash_token_revoked;
+    NotYetVisible = "not-yet-visible", flash_not_yet_visible;
+    Saved = "saved", flash_saved;
+    Created = "created", flash_created;
+    Deleted = "deleted", flash_deleted;
+    MemberAdded = "member-added", flash_member_added;
+    MemberRemoved = "member-removed", flash_member_removed;
+    PasswordChanged = "password-changed", flash_password_changed;
+    OthersSignedOut = "others-signed-out", flash_others_signed_out;
+    UserDisabled = "user-disabled", flash_user_disabled;
+    UserEnabled = "user-enabled", flash_user_enabled;
+    RightsChanged = "rights-changed", flash_rights_changed;
 }
 
 impl Flash {
-    const EVERY: [Self; 7] = [
-        Self::SignedIn,
-        Self::SignedOut,
-        Self::SetUp,
-        Self::Starred,
-        Self::Unstarred,
-        Self::TokenRevoked,
-        Self::NotYetVisible,
-    ];
-
-    pub(super) fn code(self) -> &'static str {
-        match self {
-            Self::SignedIn => "signed-in",
-            Self::SignedOut => "signed-out",
-            Self::SetUp => "set-up",
-            Self::Starred => "starred",
-            Self::Unstarred => "unstarred",
-            Self::TokenRevoked => "token-revoked",
-            Self::NotYetVisible => "not-yet-visible",
-        }
-    }
-
     pub(super) fn parse(code: &str) -> Option<Self> {
-        Self::EVERY.into_iter().find(|flash| flash.code() == code)
-    }
-
-    fn text(self) -> &'static str {
-        match self {
-            Self::SignedIn => "You are signed in.",
-            Self::SignedOut => "You are signed out.",
-            Self::SetUp => {
-                "You are the first administrator, and signed in. The one-time secret is used up."
-            }
-            Self::Starred => "Starred.",
-            Self::Unstarred => "The star is taken back.",
-            Self::TokenRevoked => {
-                "The token is revoked: the next request that shows it is refused."
-            }
-            Self::NotYetVisible => {
-                "Done and recorded. This page lags a moment behind and may not show it yet."
-            }
-        }
+        Self::EVERY.iter().copied().find(|flash| flash.code() == code)
     }
 }
 
 /// A whole page.
 pub(super) fn page(frame: &Frame, title: &str, body: Markup) -> Markup {
+    let t = frame.reader.lang;
+    let theme = (frame.look.theme != Theme::Auto).then(|| frame.look.theme.as_str());
     html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(t.tag()) data-theme=[theme] data-density=[frame.look.dense.then_some("dense")] {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
+                meta name="color-scheme" content=(theme.unwrap_or("light dark"));
                 title { (title) " · Portus" }
                 link rel="stylesheet" href=(*CSS_PATH);
                 link rel="icon" href="data:,";
+                script src=(*HTMX_PATH) defer {}
                 script src=(*JS_PATH) defer {}
             }
-            body {
-                a.skip href="#content" { "Skip to content" }
+            body data-keys=[(!frame.look.no_shortcuts).then_some("on")]
+                data-copied=(t.copied()) data-copy-by-hand=(t.copy_by_hand()) {
+                a.skip href="#content" { (t.skip()) }
                 (top(frame))
                 main id="content" tabindex="-1" {
                     div.wrap {
                         @if let Some(flash) = frame.flash {
-                            p.notice role="status" { (flash.text()) }
+                            p.notice role="status" { (flash.text(t)) }
                         }
                         (body)
                     }
@@ -110,10 +113,14 @@ pub(super) fn page(frame: &Frame, title: &str, body: Markup) -> Markup {
 }
 
 fn top(frame: &Frame) -> Markup {
+    let t = frame.reader.lang;
+    let signed_in = frame.user.is_some();
     let entries = [
-        ("/repositories", "Repositories"),
-        ("/namespaces", "Namespaces"),
-        ("/activity", "Activity"),
+        ("/repositories", t.repositories_title(), "r", true),
+        ("/namespaces", t.namespaces_title(), "n", true),
+        ("/teams", t.teams_title(), "t", signed_in),
+        ("/activity", t.activity_title(), "a", signed_in),
+        ("/admin", t.administration(), "", frame.admin),
     ];
     let here = |path: &str| {
         let below = frame.path.strip_prefix(path);
@@ -122,24 +129,45 @@ fn top(frame: &Frame) -> Markup {
     html! {
         header.top {
             div.wrap {
-                a.brand href="/" { "Portus" }
-                nav aria-label="Main" {
+                a.brand href="/" data-go="d" { (mark()) "Portus" }
+                nav aria-label=(t.main_navigation()) {
                     ul {
-                        @for (path, name) in entries {
-                            li { a href=(path) aria-current=[here(path)] { (name) } }
+                        @for (path, name, key, shown) in entries {
+                            @if shown { li { a href=(path) aria-current=[here(path)] data-go=(key) { (name) } } }
                         }
                     }
                 }
-                @if !has_its_own_search(frame) {
-                    form.find action="/search" method="get" role="search" {
-                        label.visually-hidden for="find" { "Search repositories, tags, namespaces and teams" }
-                        input id="find" type="search" name="q" maxlength="512"
-                            placeholder="Search" autocomplete="off" autocapitalize="none" spellcheck="false";
-                        button type="submit" { "Search" }
-                    }
-                }
+                @if !has_its_own_search(frame) { (search_box(t, "find", "")) }
                 div.account { (account(frame)) }
             }
+        }
+    }
+}
+
+/// A gate: two posts, and what goes through between them.
+fn mark() -> Markup {
+    html! {
+        svg.mark viewBox="0 0 24 24" width="22" height="22" aria-hidden="true" focusable="false" {
+            path d="M4 21V10a8 8 0 0 1 16 0v11" fill="none" stroke="currentColor" stroke-width="2.5" stroke-linecap="round" {}
+            path d="M12 21v-8" fill="none" stroke="currentColor" stroke-width="2.5" stroke-linecap="round" {}
+            circle cx="12" cy="10" r="1.6" fill="currentColor" {}
+        }
+    }
+}
+
+/// The search field. With script it suggests while one types; without, Enter leads to the results.
+pub(super) fn search_box(t: Lang, id: &str, question: &str) -> Markup {
+    let found = format!("{id}-found");
+    html! {
+        form.find action="/search" method="get" role="search" {
+            label.visually-hidden for=(id) { (t.search_label()) }
+            input id=(id) type="search" name="q" value=(question) maxlength="512"
+                placeholder=(t.search_placeholder()) autocomplete="off" autocapitalize="none"
+                spellcheck="false" data-search
+                hx-get="/search/suggest" hx-trigger="input changed delay:150ms"
+                hx-target=(format!("#{found}")) hx-swap="innerHTML" hx-sync="this:replace";
+            button type="submit" { (t.search_do()) }
+            div.found id=(found) {}
         }
     }
 }
@@ -149,29 +177,29 @@ fn has_its_own_search(frame: &Frame) -> bool {
 }
 
 fn account(frame: &Frame) -> Markup {
+    let t = frame.reader.lang;
     html! {
         @match (&frame.user, &frame.csrf) {
             (Some(user), Some(token)) => {
-                a.button href="/me/tokens" { (user) }
+                a.button.quiet href="/me" title=(t.your_account()) { (user) }
                 form.inline method="post" action="/sign-out" {
                     (csrf(token))
-                    button type="submit" { "Sign out" }
+                    button.quiet type="submit" { (t.sign_out()) }
                 }
             }
-            _ => { a.button href="/sign-in" { "Sign in" } }
+            _ => { a.button href="/sign-in" { (t.sign_in()) } }
         }
     }
 }
 
 fn foot(frame: &Frame) -> Markup {
+    let t = frame.reader.lang;
     html! {
         footer.foot {
             div.wrap {
                 span { "Portus " (env!("CARGO_PKG_VERSION")) }
-                @if let Some(position) = frame.position {
-                    span { "Shows the log up to event " (position) }
-                }
-                a href="/help" { "Help" }
+                @if let Some(position) = frame.position { span { (t.shows_up_to(position)) } }
+                a href="/help" data-go="?" { (t.help()) }
             }
         }
     }

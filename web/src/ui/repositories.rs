@@ -4,24 +4,25 @@ use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::response::Response;
 use commands::stars as wishes;
 use domain::access::{Action, Graph, Resource, Visible};
+use domain::digest::Digest;
 use domain::name::{RegistryName, RepositoryName, TagName};
 use http::StatusCode;
-use jiff::Timestamp;
 use maud::{Markup, html};
 use projections::repositories::{self, RepositoryRow};
 use projections::stars::{self, StarRow};
 use projections::tags::{self, TagRow};
-use projections::{Paging, activity, manifests};
+use projections::{Paging, activity};
 
 use super::UiState;
 use super::components::{
-    bytes, command, count, crumbs, csrf, digest, empty, scroll, slim_command, thousands, time,
-    time_or, visibility,
+    button, command, copy, crumbs, digest, empty, first_command, pager, scroll, tabs, visibility,
 };
 use super::layout::Flash;
+use super::reader::Reader;
 use super::visitor::{Button, Registries, Visitor, query};
 use crate::auth::SignedForm;
 use crate::error::PageError;
+use crate::texts::{Lang, thousands};
 
 /// Rows on one page.
 const ROWS: i64 = 100;
@@ -33,7 +34,11 @@ const HAPPENED: i64 = 50;
 pub(super) enum Place {
     Tags(RepositoryName),
     Tag(RepositoryName, TagName),
+    Manifest(RepositoryName, Digest),
     Activity(RepositoryName),
+    Access(RepositoryName),
+    Settings(RepositoryName),
+    Live(RepositoryName),
     Star(RepositoryName),
     Unstar(RepositoryName),
 }
@@ -46,13 +51,20 @@ impl Place {
             None => (rest, None),
         };
         let name = RepositoryName::parse(name).ok()?;
-        match sub {
-            None => Some(Self::Tags(name)),
-            Some("activity") => Some(Self::Activity(name)),
-            Some("star") => Some(Self::Star(name)),
-            Some("unstar") => Some(Self::Unstar(name)),
-            Some(sub) => Some(Self::Tag(name, TagName::parse(sub.strip_prefix("tags/")?).ok()?)),
-        }
+        Some(match sub {
+            None => Self::Tags(name),
+            Some("activity") => Self::Activity(name),
+            Some("access") => Self::Access(name),
+            Some("settings") => Self::Settings(name),
+            Some("live") => Self::Live(name),
+            Some("star") => Self::Star(name),
+            Some("unstar") => Self::Unstar(name),
+            Some(sub) => match sub.split_once('/')? {
+                ("tags", tag) => Self::Tag(name, TagName::parse(tag).ok()?),
+                ("manifests", digest) => Self::Manifest(name, Digest::parse(digest).ok()?),
+                _ => return None,
+            },
+        })
     }
 }
 
@@ -70,63 +82,75 @@ pub(super) async fn list(
     let more = rows.len() > usize::try_from(ROWS).unwrap_or(usize::MAX);
     rows.truncate(usize::try_from(ROWS).unwrap_or(usize::MAX));
     let all = List {
-        total: repositories::count(&ui.read, &visible).await?,
         next: rows.last().filter(|_| more).map(|row| format!("{} {}", row.registry, row.name)),
         rows,
         first,
         registries: ui.registries().await?,
-        now: visitor.now(),
+        reader: visitor.reader(),
     };
-    Ok(visitor.show("Repositories", list_body(&all)))
+    Ok(visitor.show(visitor.lang().repositories_title(), list_body(&all)))
 }
 
 /// What the list shows.
 pub(super) struct List {
     pub(super) rows: Vec<RepositoryRow>,
-    pub(super) total: i64,
     /// The key behind which the next page begins.
     pub(super) next: Option<String>,
     pub(super) first: bool,
     pub(super) registries: Registries,
-    pub(super) now: Timestamp,
+    pub(super) reader: Reader,
 }
 
 pub(super) fn list_body(list: &List) -> Markup {
+    let (t, reader) = (list.reader.lang, &list.reader);
+    let next =
+        list.next.as_ref().map(|key| format!("/repositories{}", query(&[("after", Some(key))])));
     html! {
-        h1 { "Repositories" }
-        @if list.total == 0 {
+        h1 { (t.repositories_title()) }
+        @if list.rows.is_empty() {
             (empty(html! {
-                p { "There is no repository that you may see. One begins with the first push into a namespace." }
-                p { a href="/help" { "How to push an image" } }
+                p { (t.no_repository()) }
+                p { a href="/help" { (t.how_to_push()) } }
             }))
         } @else {
-            (scroll("Repositories", html! {
-                table.stack {
-                    caption { (count(list.total, "repository")) " that you may see, by name" }
+            (scroll(t.repositories_title(), html! {
+                table.stack data-rows {
+                    caption { (t.repositories_by_name()) }
                     thead { tr {
-                        th scope="col" { "Name" } th scope="col" { "Visibility" }
-                        th.number scope="col" { "Tags" } th.number scope="col" { "Pulls" }
-                        th.number scope="col" { "Stars" } th scope="col" { "Last push" }
+                        th scope="col" { (t.name()) } th scope="col" { (t.visibility()) }
+                        th.number scope="col" { (t.tags_title()) } th.number scope="col" { (t.pulls_title()) }
+                        th.number scope="col" { (t.stars_title()) } th scope="col" { (t.last_push()) }
                     } }
                     tbody {
                         @for row in &list.rows {
                             tr {
                                 th scope="row" { a href=(list.registries.repository(&row.registry, &row.name)) { (list.registries.called(&row.registry, &row.name)) } }
-                                td data-label="Visibility" { (visibility(row.visibility.as_deref().unwrap_or("hidden"))) }
-                                td.number data-label="Tags" { (thousands(row.tags)) }
-                                td.number data-label="Pulls" { (thousands(row.pulls)) }
-                                td.number data-label="Stars" { (thousands(row.stars)) }
-                                td data-label="Last push" { (time_or(row.last_push_at, list.now, "never")) @if let Some(by) = &row.last_push_by { " by " (by) } }
+                                td data-label=(t.visibility()) { (seen_by(t, row)) }
+                                td.number data-label=(t.tags_title()) { (thousands(row.tags)) }
+                                td.number data-label=(t.pulls_title()) { (thousands(row.pulls)) }
+                                td.number data-label=(t.stars_title()) { (thousands(row.stars)) }
+                                td data-label=(t.last_push()) { (last_push(reader, row)) }
                             }
                         }
                     }
                 }
             }))
-            nav.pages aria-label="Pages" {
-                @if !list.first { a.button href="/repositories" { "First page" } }
-                @if let Some(next) = &list.next { a.button href=(format!("/repositories{}", query(&[("after", Some(next))]))) { "Next page" } }
-            }
         }
+        (pager(t, (!list.first).then_some("/repositories"), next.as_deref()))
+    }
+}
+
+fn seen_by(t: Lang, row: &RepositoryRow) -> Markup {
+    match &row.visibility {
+        Some(word) => visibility(t, word),
+        None => html! { span.badge { (t.hidden()) } },
+    }
+}
+
+fn last_push(reader: &Reader, row: &RepositoryRow) -> Markup {
+    html! {
+        (reader.time_or_never(row.last_push_at))
+        @if let Some(by) = &row.last_push_by { (reader.lang.by(by)) }
     }
 }
 
@@ -159,27 +183,125 @@ async fn show_place(
     registry: RegistryName,
     rest: &str,
 ) -> Result<Response, PageError> {
-    match Place::parse(rest) {
-        Some(Place::Tags(name)) => show_tags(ui, visitor, registries, registry, name).await,
-        Some(Place::Tag(name, tag)) => {
-            super::tags::show(ui, visitor, registries, registry, name, tag).await
+    let place = Place::parse(rest).ok_or_else(PageError::not_found)?;
+    let (Place::Tags(name)
+    | Place::Tag(name, _)
+    | Place::Manifest(name, _)
+    | Place::Activity(name)
+    | Place::Access(name)
+    | Place::Settings(name)
+    | Place::Live(name)
+    | Place::Star(name)
+    | Place::Unstar(name)) = &place;
+    // Nothing below a repository is there for those who do not see it.
+    let visible = visitor.viewer.visible();
+    let row = repositories::find(&ui.read, &registry, name, &visible).await?;
+    let row = row.ok_or_else(|| visitor.missing())?;
+    let one = One { registry, row, registries };
+    match place {
+        Place::Tags(name) => show_tags(ui, visitor, one, name).await,
+        Place::Tag(name, tag) => super::tags::show(ui, visitor, one, name, tag).await,
+        Place::Manifest(name, digest) => {
+            super::manifests::show(ui, visitor, one, name, digest).await
         }
-        Some(Place::Activity(name)) => show_activity(ui, visitor, registries, registry, name).await,
-        Some(Place::Star(_) | Place::Unstar(_)) => Err(super::errors::method_not_allowed().await),
-        None => Err(PageError::not_found()),
+        Place::Activity(name) => show_activity(ui, visitor, one, name).await,
+        Place::Access(name) => super::access::show(ui, visitor, one, name).await,
+        Place::Settings(name) => super::settings::show(visitor, &one, &name),
+        Place::Live(name) => super::live::repository(ui, visitor, one, name),
+        Place::Star(_) | Place::Unstar(_) => Err(super::errors::method_not_allowed().await),
+    }
+}
+
+/// One repository that may be seen.
+pub(super) struct One {
+    pub(super) registry: RegistryName,
+    pub(super) row: RepositoryRow,
+    pub(super) registries: Registries,
+}
+
+/// What the head of each of a repository's pages shows.
+#[derive(Clone)]
+pub(super) struct Head {
+    pub(super) row: RepositoryRow,
+    pub(super) registries: Registries,
+    pub(super) may_see_activity: bool,
+    pub(super) may_see_access: bool,
+    pub(super) may_edit: bool,
+    pub(super) reader: Reader,
+}
+
+impl Head {
+    pub(super) fn of(visitor: &Visitor, one: One, name: &RepositoryName) -> Self {
+        let resource = resource(&one.registry, name);
+        Self {
+            may_see_activity: visitor.may(Action::ViewActivities, &resource),
+            may_see_access: visitor.session.is_some(),
+            may_edit: visitor.may(Action::EditRepository, &resource),
+            row: one.row,
+            registries: one.registries,
+            reader: visitor.reader(),
+        }
+    }
+
+    /// The page of its tags.
+    pub(super) fn path(&self) -> String {
+        self.registries.repository(&self.row.registry, &self.row.name)
+    }
+
+    /// What people type to name it.
+    pub(super) fn image(&self) -> String {
+        match self.registries.host(&self.row.registry) {
+            Some(host) => format!("{host}/{}", self.row.name),
+            None => self.row.name.clone(),
+        }
+    }
+
+    /// Name, facts and tabs; `here` is the tab.
+    pub(super) fn draw(&self, here: &str, beside: &Markup) -> Markup {
+        let (t, row, path) = (self.reader.lang, &self.row, self.path());
+        let entries = [
+            ("tags", path.clone(), t.tags_title(), true),
+            ("activity", format!("{path}/-/activity"), t.activity_title(), self.may_see_activity),
+            ("access", format!("{path}/-/access"), t.access(), self.may_see_access),
+            ("settings", format!("{path}/-/settings"), t.settings(), self.may_edit),
+        ];
+        let entries: Vec<_> = entries
+            .into_iter()
+            .filter(|(.., shown)| *shown)
+            .map(|(id, path, name, _)| (path, name, id == here))
+            .collect();
+        html! {
+            @if let Some(namespace) = &row.namespace {
+                (crumbs(t, &[
+                    (t.repositories_title().to_owned(), "/repositories".to_owned()),
+                    (namespace_called(t, namespace).to_owned(), self.registries.namespace(&row.registry, namespace)),
+                ]))
+            }
+            div.headline {
+                h1 { (row.name) }
+                (seen_by(t, row))
+                (beside)
+            }
+            @if !row.description.is_empty() { p.lead { (row.description) } }
+            dl.facts {
+                @if self.registries.0.len() > 1 { div { dt { (t.registry()) } dd { (self.registries.host(&row.registry).unwrap_or(&row.registry)) } } }
+                div { dt { (t.tags_title()) } dd { (thousands(row.tags)) } }
+                div { dt { (t.pulls_title()) } dd { (thousands(row.pulls)) } }
+                div { dt { (t.stars_title()) } dd { (thousands(row.stars)) } }
+                @if row.last_push_at.is_some() { div { dt { (t.last_push()) } dd { (last_push(&self.reader, row)) } } }
+            }
+            (tabs(t.repository_parts(), &entries))
+        }
     }
 }
 
 async fn show_tags(
     ui: &UiState,
     visitor: Visitor,
-    registries: Registries,
-    registry: RegistryName,
+    one: One,
     name: RepositoryName,
 ) -> Result<Response, PageError> {
-    let visible = visitor.viewer.visible();
-    let row = repositories::find(&ui.read, &registry, &name, &visible).await?;
-    let row = row.ok_or_else(|| visitor.missing())?;
+    let registry = one.registry.clone();
     let after = visitor.params.get("after").map(str::to_owned);
     let first = after.is_none();
     let paging = Paging { after, offset: 0, limit: ROWS + 1 };
@@ -190,133 +312,100 @@ async fn show_tags(
         Some(user) => Some(stars::is_starred(&ui.read, user, &registry, &name).await?),
         None => None,
     };
-    let may_star = visitor.viewer.may(Action::Star, &resource(&registry, &name));
+    let may_star = visitor.may(Action::Star, &resource(&registry, &name));
     let page = Repository {
-        untagged: manifests::count_untagged(&ui.read, &registry, &name).await?,
         next: rows.last().filter(|_| more).map(|tag| tag.name.clone()),
         first,
         tags: rows,
         starred: starred.filter(|starred| may_star || *starred),
-        csrf: visitor.frame.csrf.clone(),
-        may_see_activity: visitor.viewer.may(Action::ViewActivities, &resource(&registry, &name)),
-        row,
-        registries,
-        now: visitor.now(),
+        csrf: visitor.csrf(),
+        live: visitor.session.is_some(),
+        head: Head::of(&visitor, one, &name),
     };
-    Ok(visitor.show(&page.row.name, body(&page)))
+    Ok(visitor.show(&page.head.row.name, body(&page)))
 }
 
 /// What the page of a repository shows.
 pub(super) struct Repository {
-    pub(super) row: RepositoryRow,
+    pub(super) head: Head,
     pub(super) tags: Vec<TagRow>,
     /// The tag behind which the next page begins.
     pub(super) next: Option<String>,
     pub(super) first: bool,
-    pub(super) untagged: i64,
     /// Whether the viewer has starred it; `None`: they cannot.
     pub(super) starred: Option<bool>,
-    pub(super) csrf: Option<String>,
-    pub(super) may_see_activity: bool,
-    pub(super) registries: Registries,
-    pub(super) now: Timestamp,
+    pub(super) csrf: String,
+    /// Whether an open page hears of pushes.
+    pub(super) live: bool,
 }
 
 pub(super) fn body(page: &Repository) -> Markup {
-    let (row, registries) = (&page.row, &page.registries);
-    let path = registries.repository(&row.registry, &row.name);
-    let image = match registries.host(&row.registry) {
-        Some(host) => format!("{host}/{}", row.name),
-        None => row.name.clone(),
-    };
+    let (head, t) = (&page.head, page.head.reader.lang);
+    let (path, image) = (head.path(), head.image());
     // What people most likely want: `latest`, or else whatever was pushed last.
     let newest = page.tags.iter().max_by_key(|tag| tag.changed_at);
     let first = page.tags.iter().find(|tag| tag.name == "latest").or(newest);
-    html! {
-        (head(row, registries, page.now))
-        @if let Some(tag) = first {
-            (command("Pull this image", &format!("docker pull {image}:{}", tag.name)))
-        }
-        @if let (Some(starred), Some(token)) = (page.starred, &page.csrf) {
-            form.inline method="post" action=(format!("{path}/-/{}", if starred { "unstar" } else { "star" })) {
-                (csrf(token))
-                button.small type="submit" {
-                    @if starred { "★ Take the star back" } @else { "☆ Star" }
-                }
+    let next = page.next.as_ref().map(|key| format!("{path}{}", query(&[("after", Some(key))])));
+    let star = html! {
+        @if let Some(starred) = page.starred {
+            @if starred {
+                (button(&page.csrf, &format!("{path}/-/unstar"), &format!("★ {}", t.unstar_it()), "small", None))
+            } @else {
+                (button(&page.csrf, &format!("{path}/-/star"), &format!("☆ {}", t.star_it()), "small", None))
             }
         }
-        (tabs(&path, "tags", page.may_see_activity))
-        @if !row.description.is_empty() { p { (row.description) } }
+    };
+    html! {
+        (head.draw("tags", &star))
+        @if let Some(tag) = first {
+            (first_command(t, t.pull_this(), &format!("docker pull {image}:{}", tag.name)))
+        }
+        @if page.live { (super::live::listener(t, &format!("{path}/-/live"))) }
         @if page.tags.is_empty() {
             (empty(html! {
-                p { "No tag points to anything here." }
-                @if page.untagged > 0 { p { (count(page.untagged, "manifest")) " without a tag can still be pulled by digest." } }
-                (command("Push a tag", &format!("docker push {image}:1.0")))
+                p { (t.no_tag()) }
+                (command(t, t.push_a_tag(), &format!("docker push {image}:1.0")))
             }))
         } @else {
-            (scroll("Tags", tag_table(page, &path, &image)))
-            @if page.untagged > 0 { p.muted.small { (count(page.untagged, "manifest")) " without a tag, among them the images of single platforms." } }
-            nav.pages aria-label="Pages" {
-                @if !page.first { a.button href=(path) { "First page" } }
-                @if let Some(next) = &page.next { a.button href=(format!("{path}{}", query(&[("after", Some(next))]))) { "Next page" } }
-            }
+            (scroll(t.tags_title(), tag_table(page, &path, &image)))
         }
-    }
-}
-
-fn head(row: &RepositoryRow, registries: &Registries, now: Timestamp) -> Markup {
-    html! {
-        @if let Some(namespace) = &row.namespace {
-            (crumbs(&[
-                ("Repositories".to_owned(), "/repositories".to_owned()),
-                (namespace_called(namespace).to_owned(), registries.namespace(&row.registry, namespace)),
-            ]))
-        }
-        div.headline {
-            h1 { (row.name) }
-            (visibility(row.visibility.as_deref().unwrap_or("hidden")))
-        }
-        dl.facts {
-            @if registries.0.len() > 1 { div { dt { "Registry" } dd { (registries.host(&row.registry).unwrap_or(&row.registry)) } } }
-            div { dt { "Tags" } dd { (thousands(row.tags)) } }
-            div { dt { "Pulls" } dd { (thousands(row.pulls)) } }
-            div { dt { "Stars" } dd { (thousands(row.stars)) } }
-            @if let Some(at) = row.last_push_at {
-                div { dt { "Last push" } dd { (time(at, now)) @if let Some(by) = &row.last_push_by { " by " (by) } } }
-            }
-        }
+        (pager(t, (!page.first).then_some(path.as_str()), next.as_deref()))
     }
 }
 
 fn tag_table(page: &Repository, path: &str, image: &str) -> Markup {
+    let (reader, t) = (&page.head.reader, page.head.reader.lang);
     html! {
-        table.stack {
-            caption { (count(page.row.tags, "tag")) ", by name" }
+        table.stack data-rows {
+            caption { (t.tags_by_name()) }
             thead { tr {
-                th scope="col" { "Tag" } th scope="col" { "Digest" } th scope="col" { "Platforms" }
-                th.number scope="col" { "Size" } th scope="col" { "Pushed" }
-                th scope="col" { "Last pull" } th.number scope="col" { "Pulls" } th scope="col" { "Command" }
+                th scope="col" { (t.tag_title()) } th scope="col" { (t.digest_title()) } th scope="col" { (t.platforms()) }
+                th.number scope="col" { (t.size()) } th scope="col" { (t.pushed()) }
+                th scope="col" { (t.last_pull()) } th.number scope="col" { (t.pulls_title()) }
             } }
             tbody {
                 @for tag in &page.tags {
                     tr id=(format!("tag-{}", tag.name)) {
-                        th scope="row" { a href=(format!("{path}/-/tags/{}", tag.name)) { (tag.name) } @if let Some(kind) = badge(tag) { " " span.badge { (kind) } } }
-                        td data-label="Digest" { (digest(&tag.digest)) }
-                        td data-label="Platforms" {
-                            @if tag.platforms.is_empty() { span.muted { "not told" } } @else { (tag.platforms.join(", ")) }
+                        th scope="row" {
+                            div.named {
+                                a href=(format!("{path}/-/tags/{}", tag.name)) { (tag.name) }
+                                @if tag.kind.as_deref() == Some("artifact") { span.badge { "artifact" } }
+                                (copy(t, &t.pull_tag(&tag.name), &format!("docker pull {image}:{}", tag.name)))
+                            }
                         }
-                        td.number.nowrap data-label="Size" { (bytes(tag.total_size)) }
-                        td data-label="Pushed" {
-                            (time(tag.changed_at, page.now))
+                        td data-label=(t.digest_title()) { a.plain href=(format!("{path}/-/manifests/{}", tag.digest)) { (digest(&tag.digest)) } }
+                        td data-label=(t.platforms()) { (platforms(t, &tag.platforms)) }
+                        td.number.nowrap data-label=(t.size()) { (reader.bytes(tag.total_size)) }
+                        td data-label=(t.pushed()) {
+                            (reader.time(tag.changed_at))
                             @match &tag.pushed_by {
-                                Some(by) => { " by " (by) }
-                                None if tag.observed => { " " span.muted { "(seen in the registry)" } }
+                                Some(by) => (t.by(by)),
+                                None if tag.observed => { " " span.muted { (t.seen_in_registry()) } }
                                 None => {}
                             }
                         }
-                        td data-label="Last pull" { (time_or(tag.last_pull_at, page.now, "never")) }
-                        td.number data-label="Pulls" { (thousands(tag.pulls.max(tag.manifest_pulls))) }
-                        td data-label="Command" { (slim_command(&format!("Pull {}", tag.name), &format!("docker pull {image}:{}", tag.name))) }
+                        td data-label=(t.last_pull()) { (reader.time_or_never(tag.last_pull_at)) }
+                        td.number data-label=(t.pulls_title()) { (thousands(tag.pulls.max(tag.manifest_pulls))) }
                     }
                 }
             }
@@ -324,22 +413,17 @@ fn tag_table(page: &Repository, path: &str, image: &str) -> Markup {
     }
 }
 
-fn badge(tag: &TagRow) -> Option<&str> {
-    tag.kind.as_deref().filter(|kind| *kind == "artifact")
-}
-
-fn tabs(path: &str, here: &str, activity: bool) -> Markup {
-    let entries =
-        [("tags", path.to_owned(), "Tags"), ("activity", format!("{path}/-/activity"), "Activity")];
+/// The platforms of an image. A few are named, the others fold out.
+pub(super) fn platforms(t: Lang, all: &[String]) -> Markup {
+    const NAMED: usize = 3;
     html! {
-        nav.tabs aria-label="Repository" {
-            ul {
-                @for (id, path, name) in entries {
-                    @if id != "activity" || activity {
-                        li { a href=(path) aria-current=[(id == here).then_some("page")] { (name) } }
-                    }
-                }
-            }
+        @match all.len() {
+            0 => span.muted { (t.not_told()) },
+            len if len <= NAMED => (all.join(", ")),
+            len => details.more {
+                summary { (all[..NAMED].join(", ")) " +" (len - NAMED) }
+                (all[NAMED..].join(", "))
+            },
         }
     }
 }
@@ -347,33 +431,33 @@ fn tabs(path: &str, here: &str, activity: bool) -> Markup {
 async fn show_activity(
     ui: &UiState,
     visitor: Visitor,
-    registries: Registries,
-    registry: RegistryName,
+    one: One,
     name: RepositoryName,
 ) -> Result<Response, PageError> {
-    let visible = visitor.viewer.visible();
-    let row = repositories::find(&ui.read, &registry, &name, &visible).await?;
-    let row = row.ok_or_else(|| visitor.missing())?;
-    visitor.must(Action::ViewActivities, &resource(&registry, &name))?;
+    visitor.must(Action::ViewActivities, &resource(&one.registry, &name))?;
     let filter = activity::Filter {
-        registry: Some(registry.clone()),
+        registry: Some(one.registry.clone()),
         repository: Some(name.clone()),
         ..activity::Filter::default()
     };
     let viewer = super::activity::viewer(&visitor);
     let rows = activity::page(&ui.read, &filter, &viewer, None, HAPPENED).await?;
-    let path = registries.repository(registry.as_str(), name.as_str());
-    let all = format!("/activity{}", query(&[("repository", Some(name.as_str()))]));
-    let body = html! {
-        (head(&row, &registries, visitor.now()))
-        (tabs(&path, "activity", true))
-        (super::activity::feed(&rows, &registries, visitor.now()))
-        p { a href=(all) { "Filter and go further back" } }
-    };
-    Ok(visitor.show(&format!("Activity of {name}"), body))
+    let head = Head::of(&visitor, one, &name);
+    let t = visitor.lang();
+    let body = activity_body(&head, &rows);
+    Ok(visitor.show(&t.activity_of(name.as_str()), body))
 }
 
-/// `POST /r/{name}/-/star` and `…/unstar`
+pub(super) fn activity_body(head: &Head, rows: &[activity::ActivityRow]) -> Markup {
+    let all = format!("/activity{}", query(&[("repository", Some(&head.row.name))]));
+    html! {
+        (head.draw("activity", &html! {}))
+        (super::activity::feed(rows, &head.registries, &head.reader))
+        p { a href=(all) { (head.reader.lang.filter_further()) } }
+    }
+}
+
+/// `POST /r/{name}/-/star`, `…/unstar`, `…/settings`
 pub(super) async fn act(
     State(ui): State<UiState>,
     Path(rest): Path<String>,
@@ -381,10 +465,10 @@ pub(super) async fn act(
 ) -> Result<Response, PageError> {
     let registries = ui.registries().await?;
     let registry = registries.default().ok_or_else(PageError::not_found)?;
-    act_place(&ui, &registries, &registry, &rest, request).await
+    act_place(&ui, registries, registry, &rest, request).await
 }
 
-/// `POST /registries/{registry}/r/{name}/-/star` and `…/unstar`
+/// The same in a registry that is not the first.
 pub(super) async fn act_in(
     State(ui): State<UiState>,
     Path((registry, rest)): Path<(String, String)>,
@@ -392,34 +476,43 @@ pub(super) async fn act_in(
 ) -> Result<Response, PageError> {
     let registry = RegistryName::parse(&registry).map_err(|_| PageError::not_found())?;
     let registries = ui.registries().await?;
-    act_place(&ui, &registries, &registry, &rest, request).await
+    act_place(&ui, registries, registry, &rest, request).await
 }
 
 async fn act_place(
     ui: &UiState,
-    registries: &Registries,
-    registry: &RegistryName,
+    registries: Registries,
+    registry: RegistryName,
     rest: &str,
     request: Request,
 ) -> Result<Response, PageError> {
-    let SignedForm { by, form: Button {} } =
-        SignedForm::<Button>::from_request(request, ui).await?;
     let (name, star) = match Place::parse(rest) {
         Some(Place::Star(name)) => (name, true),
         Some(Place::Unstar(name)) => (name, false),
-        Some(_) => return Err(super::errors::method_not_allowed().await),
-        None => return Err(PageError::not_found()),
+        Some(Place::Settings(name)) => {
+            return super::settings::submit(ui, registries, registry, name, request).await;
+        }
+        Some(_) => {
+            // Who is not signed in learns no more here than elsewhere.
+            SignedForm::<Button>::from_request(request, ui).await?;
+            return Err(super::errors::method_not_allowed().await);
+        }
+        None => {
+            SignedForm::<Button>::from_request(request, ui).await?;
+            return Err(PageError::not_found());
+        }
     };
+    let SignedForm { by, form: Button {}, .. } =
+        SignedForm::<Button>::from_request(request, ui).await?;
     let visible = by.viewer.visible();
-    if repositories::find(&ui.read, registry, &name, &visible).await?.is_none() {
+    if repositories::find(&ui.read, &registry, &name, &visible).await?.is_none() {
         return Err(PageError::not_found());
     }
-    let user =
-        by.viewer.user().cloned().ok_or_else(|| {
-            PageError::new(StatusCode::FORBIDDEN, "Only people star repositories.")
-        })?;
+    let user = by.viewer.user().cloned();
+    let user = user.ok_or_else(|| PageError::new(StatusCode::FORBIDDEN, Lang::only_people_star))?;
     let desk = &ui.auth.desk;
-    let (resource, user, name) = (resource(registry, &name), &user, &name);
+    let resource = resource(&registry, &name);
+    let (registry, user, name) = (&registry, &user, &name);
     let change = |caller: commands::desk::Caller| async move {
         if star {
             wishes::star(desk, &caller, user, registry, name).await
@@ -433,15 +526,16 @@ async fn act_place(
 }
 
 /// A repository in a list.
-pub(super) fn entry(row: &RepositoryRow, registries: &Registries, now: Timestamp) -> Markup {
+pub(super) fn entry(row: &RepositoryRow, registries: &Registries, reader: &Reader) -> Markup {
+    let t = reader.lang;
     html! {
         li {
             a.name href=(registries.repository(&row.registry, &row.name)) { (registries.called(&row.registry, &row.name)) }
-            @if let Some(word) = &row.visibility { (visibility(word)) }
+            @if let Some(word) = &row.visibility { (visibility(t, word)) }
             span.about {
-                (count(row.tags, "tag")) ", " (count(row.pulls, "pull")) ", pushed "
-                (time_or(row.last_push_at, now, "never"))
-                @if let Some(by) = &row.last_push_by { " by " (by) }
+                (t.tags(row.tags)) ", " (t.pulls(row.pulls)) ", "
+                (t.pushed_ago(&reader.time_or_never(row.last_push_at)))
+                @if let Some(by) = &row.last_push_by { (t.by(by)) }
             }
         }
     }
@@ -455,21 +549,18 @@ pub(super) fn only_visible(rows: Vec<StarRow>, visible: &Visible, graph: &Graph)
             RepositoryName::parse(&row.repository).ok()?,
         );
         let namespace = graph.namespace_of(&registry, &name)?;
-        let seen = visible.everything
-            || visible.visibilities.contains(&namespace.visibility)
-            || visible.namespaces.contains(&(registry.clone(), namespace.name))
-            || visible.repositories.contains(&(registry, name));
-        seen.then_some(())
+        let (decides, shown) = (&namespace.name, namespace.visibility);
+        visible.sees_repository(&registry, &name, decides, shown).then_some(())
     };
     rows.into_iter().filter(|row| sees(row).is_some()).collect()
 }
 
 /// The global namespace has no name of its own.
-pub(super) fn namespace_called(name: &str) -> &str {
-    if name == "_" { "(global)" } else { name }
+pub(super) fn namespace_called(t: Lang, name: &str) -> &str {
+    if name == "_" { t.global_namespace() } else { name }
 }
 
-fn resource(registry: &RegistryName, name: &RepositoryName) -> Resource {
+pub(super) fn resource(registry: &RegistryName, name: &RepositoryName) -> Resource {
     Resource::Repository { registry: registry.clone(), name: name.clone() }
 }
 
@@ -484,6 +575,9 @@ mod tests {
         assert_eq!(Place::parse("a/b/-/activity"), Some(Place::Activity(name("a/b"))));
         let tag = TagName::parse("v1.0-rc").unwrap();
         assert_eq!(Place::parse("a/b/-/tags/v1.0-rc"), Some(Place::Tag(name("a/b"), tag)));
+        let digest = format!("sha256:{}", "0f".repeat(32));
+        let place = Place::parse(&format!("a/b/-/manifests/{digest}"));
+        assert_eq!(place, Some(Place::Manifest(name("a/b"), Digest::parse(&digest).unwrap())));
         assert_eq!(Place::parse("activity"), Some(Place::Tags(name("activity"))));
         for wrong in [
             "",
@@ -497,6 +591,7 @@ mod tests {
             "a/-/tags/",
             "a/-/tags/x/y",
             "a/-/tags/..",
+            "a/-/manifests/latest",
         ] {
             assert_eq!(Place::parse(wrong), None, "{wrong}");
         }

@@ -1,45 +1,40 @@
-//! Each page with made-up data, and what must hold for all of them.
+//! Each page with made-up data: for the checks beside, for the browser tests, and to look at.
 
-use std::collections::BTreeSet;
+#[cfg(test)]
+mod checks;
+mod gallery;
 
+use domain::name::{NamespaceName, RegistryName, RepositoryName, TagName, TeamName};
 use jiff::{SignedDuration, Timestamp};
 use maud::Markup;
 use projections::activity::ActivityRow;
 use projections::app_tokens::AppTokenRow;
-use projections::manifests::ReferenceRow;
+use projections::manifests::{ManifestRow, ReferenceRow};
 use projections::namespaces::NamespaceRow;
 use projections::registries::RegistryRow;
 use projections::repositories::RepositoryRow;
 use projections::search::{Entry, Hits, Results};
 use projections::stars::StarRow;
 use projections::tags::{TagChangeRow, TagRow};
-use scraper::{ElementRef, Html, Selector};
+use projections::teams::{MemberRow, TeamRow};
+use projections::users::UserRow;
 use serde_json::json;
 
-use super::layout::{Flash, Frame, page};
+use super::reader::Reader;
 use super::visitor::Registries;
 use super::{
-    activity, help, home, namespaces, repositories, search, sessions, setup, tags, tokens,
+    access, activity, admin, admin_registries, admin_users, errors, help, home, manifests, me,
+    members, namespace_settings, namespaces, people, preferences, repositories, search, security,
+    sessions, settings, setup, tags, teams, tokens,
 };
+use crate::auth::{Begun, Preferences};
+use crate::registry::keys::PublicLeaf;
+use crate::texts::Lang;
 
-/// Text that must never become markup.
-const HOSTILE: [&str; 12] = [
-    "<script>alert(1)</script>",
-    "\"><img src=x onerror=alert(1)>",
-    "'><svg onload=alert(1)>",
-    "</title><script>alert(1)</script>",
-    "</textarea><script>alert(1)</script>",
-    "<!--",
-    "]]><script>alert(1)</script>",
-    "javascript:alert(1)",
-    "\" autofocus onfocus=alert(1) x=\"",
-    "<iframe srcdoc='<script>alert(1)</script>'>",
-    "&lt;script&gt;alert(1)&lt;/script&gt;",
-    "\u{202e}<b onmouseover=alert(1)>",
-];
+pub use gallery::gallery;
 
 fn now() -> Timestamp {
-    "2026-11-22T12:00:00Z".parse().unwrap()
+    Timestamp::from_second(1_795_435_200).unwrap_or_default()
 }
 
 fn before(hours: i64) -> Timestamp {
@@ -216,7 +211,6 @@ fn namespace(name: &str, text: &str) -> NamespaceRow {
 
 fn entries(text: &str) -> Results {
     use domain::digest::Digest;
-    use domain::name::{NamespaceName, RegistryName, RepositoryName, TagName, TeamName};
     let registry = || RegistryName::parse("main").unwrap();
     let repository = || RepositoryName::parse("team/app").unwrap();
     let digest = || Digest::parse(&format!("sha256:{}", "ab".repeat(32))).unwrap();
@@ -259,9 +253,104 @@ fn entries(text: &str) -> Results {
     }
 }
 
+/// A person whose language this is, in Berlin.
+pub(super) fn reader(lang: Lang) -> Reader {
+    let look = Preferences { zone: Some("Europe/Berlin".to_owned()), ..Preferences::default() };
+    Reader { lang, ..Reader::of(&look, "", now()) }
+}
+
+fn repository_head(lang: Lang, text: &str) -> repositories::Head {
+    repositories::Head {
+        row: repository("team/app", text),
+        registries: registries(),
+        may_see_activity: true,
+        may_see_access: true,
+        may_edit: true,
+        reader: reader(lang),
+    }
+}
+
+fn namespace_head(lang: Lang, name: &str, text: &str) -> namespaces::Head {
+    let mut row = namespace(name, text);
+    row.repositories = 0;
+    namespaces::Head {
+        registry: RegistryName::parse("main").unwrap(),
+        row,
+        registries: registries(),
+        sees_holder: true,
+        may_edit: true,
+        reader: reader(lang),
+    }
+}
+
+fn team(text: &str) -> TeamRow {
+    TeamRow {
+        id: 2,
+        name: "crew".to_owned(),
+        description: text.to_owned(),
+        members: 2,
+        namespaces: 0,
+        created_at: before(2_000),
+        updated_at: before(2_000),
+    }
+}
+
+fn team_head(lang: Lang, text: &str, may_manage: bool) -> teams::Head {
+    teams::Head {
+        row: team(text),
+        team: TeamName::parse("crew").unwrap(),
+        role: Some("owner"),
+        may_manage,
+        reader: reader(lang),
+    }
+}
+
+fn member(id: i64, text: &str, role: &str) -> MemberRow {
+    MemberRow {
+        id,
+        team: "crew".to_owned(),
+        user_name: text.to_owned(),
+        user_id: id,
+        bot: id == 2,
+        role: role.to_owned(),
+        created_at: before(300),
+        updated_at: before(300),
+    }
+}
+
+fn user(text: &str, enabled: bool) -> UserRow {
+    UserRow {
+        id: 8,
+        name: text.to_owned(),
+        bot: false,
+        enabled,
+        admin: enabled,
+        auditor: !enabled,
+        origin: "sign_up".to_owned(),
+        created_at: before(700),
+        updated_at: before(700),
+    }
+}
+
+fn checked(lang: Lang, text: &str) -> access::Checked {
+    let answers = vec![
+        (lang.question_pull(), true, lang.rule(domain::access::Rule::Readable), text.to_owned()),
+        (lang.question_push(), false, lang.rule(domain::access::Rule::Push), String::new()),
+    ];
+    access::Checked { user: text.to_owned(), answers }
+}
+
 /// Every page, full and empty, with `text` wherever somebody's own words stand.
-fn samples(text: &str) -> Vec<(&'static str, Markup)> {
-    let mine = || text.to_owned();
+pub(super) fn samples(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
+    let mut all = looking(lang, text);
+    all.extend(changing(lang, text));
+    all.extend(administering(lang, text));
+    all
+}
+
+/// What people look at.
+fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
+    let (mine, reader) = (|| text.to_owned(), || reader(lang));
     let home = |user: Option<String>, full: bool| home::Home {
         user,
         bootstrapped: full,
@@ -274,7 +363,7 @@ fn samples(text: &str) -> Vec<(&'static str, Markup)> {
         },
         recent: if full { vec![repository("team/app", text)] } else { vec![] },
         happened: if full { rows(text) } else { vec![] },
-        now: now(),
+        reader: reader(),
     };
     let searched = |found: Option<Results>, kind| search::Search {
         question: mine(),
@@ -282,19 +371,16 @@ fn samples(text: &str) -> Vec<(&'static str, Markup)> {
         page: usize::from(kind.is_some()),
         found,
         registries: registries(),
-        now: now(),
+        reader: reader(),
     };
     let one = |full: bool| repositories::Repository {
-        row: repository("team/app", text),
+        head: repository_head(lang, text),
         tags: if full { vec![tag("latest", text), tag("v1.0", text)] } else { vec![] },
         next: full.then(mine),
         first: !full,
-        untagged: 3,
         starred: Some(full),
-        csrf: Some("token".to_owned()),
-        may_see_activity: full,
-        registries: registries(),
-        now: now(),
+        csrf: "token".to_owned(),
+        live: full,
     };
     let feed = |rows: Vec<ActivityRow>, wrong: Option<String>| activity::Feed {
         asked: activity::Asked {
@@ -309,15 +395,156 @@ fn samples(text: &str) -> Vec<(&'static str, Markup)> {
         rows,
         older: true,
         registries: registries(),
-        now: now(),
+        reader: reader(),
     };
-    let space = |full: bool| namespaces::Namespace {
-        row: namespace(if full { "team" } else { "_" }, text),
-        repositories: if full { vec![repository("team/app", text)] } else { vec![] },
+    let list = |full: bool| repositories::List {
+        rows: if full { vec![repository("team/app", text)] } else { vec![] },
         next: full.then(mine),
         first: !full,
         registries: registries(),
-        now: now(),
+        reader: reader(),
+    };
+    let reference = || ReferenceRow {
+        ordinal: 0,
+        digest: mine(),
+        media_type: Some(mine()),
+        size: Some(1),
+        platform: Some(mine()),
+    };
+    let one_tag = |there: bool| tags::Tag {
+        head: repository_head(lang, text),
+        name: mine(),
+        now_at: there.then(|| tag(text, text)),
+        references: vec![reference()],
+        history: vec![TagChangeRow {
+            position: 4,
+            change: "pushed".to_owned(),
+            digest: Some(mine()),
+            at: before(4),
+            actor: mine(),
+        }],
+        first: !there,
+        next: there.then_some(4),
+    };
+    let manifest = |tags: Vec<String>| manifests::Manifest {
+        head: repository_head(lang, text),
+        row: ManifestRow {
+            id: 6,
+            digest: format!("sha256:{}", "0f".repeat(32)),
+            media_type: Some(mine()),
+            artifact_type: Some(mine()),
+            kind: "index".to_owned(),
+            size: Some(900),
+            total_size: Some(187_340_000),
+            platforms: ["linux/amd64", "linux/arm64", "linux/s390x", text]
+                .map(str::to_owned)
+                .to_vec(),
+            first_push_at: Some(before(90)),
+            last_push_at: Some(before(80)),
+            pushed_by: Some(mine()),
+            pulls: 12,
+            last_pull_at: None,
+            last_pull_by: None,
+            tags,
+        },
+        references: vec![reference()],
+    };
+    let access = |full: bool| access::Access {
+        head: repository_head(lang, text),
+        namespace: namespace("team", text),
+        members: full.then(|| vec![member(1, text, "owner"), member(2, text, "viewer")]),
+        grants: vec![],
+        own: Some(checked(lang, text)),
+        may_check: full,
+        asked: mine(),
+        wrong: full.then(mine),
+        checked: full.then(|| checked(lang, text)),
+    };
+    let event = |kind: &str| activity::One {
+        row: row(kind, "refused", text),
+        client: Some((Some("192.0.2.7".to_owned()), Some(mine()))),
+        registries: registries(),
+        reader: reader(),
+    };
+    let person = |full: bool| people::Person {
+        name: mine(),
+        teams: if full { vec![member(1, text, "owner")] } else { vec![] },
+        happened: if full { rows(text) } else { vec![] },
+        registries: registries(),
+        reader: reader(),
+    };
+    let tagged = ("tags", projections::search::Kind::Tag);
+    vec![
+        ("front", home::body(&home(None, true))),
+        ("front, nothing yet", home::body(&home(None, false))),
+        ("dashboard", home::body(&home(Some(mine()), true))),
+        ("dashboard, nothing yet", home::body(&home(Some(mine()), false))),
+        ("search", search::body(&searched(None, None))),
+        ("search, nothing", search::body(&searched(Some(Results::default()), None))),
+        ("search, hits", search::body(&searched(Some(entries(text)), None))),
+        ("search, one kind", search::body(&searched(Some(entries(text)), Some(tagged)))),
+        ("repositories", repositories::list_body(&list(true))),
+        ("repositories, none", repositories::list_body(&list(false))),
+        ("repository", repositories::body(&one(true))),
+        ("repository, empty", repositories::body(&one(false))),
+        (
+            "repository, activity",
+            repositories::activity_body(&repository_head(lang, text), &rows(text)),
+        ),
+        ("repository, access", access::body(&access(true))),
+        ("repository, own access", access::body(&access(false))),
+        ("tag", tags::body(&one_tag(true))),
+        ("tag, gone", tags::body(&one_tag(false))),
+        ("manifest", manifests::body(&manifest(vec![mine()]))),
+        ("manifest, no tag", manifests::body(&manifest(vec![]))),
+        ("activity", activity::body(&feed(rows(text), None))),
+        ("activity, nothing", activity::body(&feed(vec![], None))),
+        ("activity, wrong", activity::body(&feed(vec![], Some(mine())))),
+        ("event", activity::one(&event("content.manifest_pushed"))),
+        ("person", people::body(&person(true))),
+        ("person, nothing shared", people::body(&person(false))),
+        ("help", help::body(lang, "registry.example.org", text)),
+        ("error", errors::body(lang, http::StatusCode::NOT_FOUND, text, None)),
+    ]
+}
+
+/// What people change of what is theirs.
+fn changing(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
+    let (mine, reader) = (|| text.to_owned(), || reader(lang));
+    let space = |full: bool| namespaces::Namespace {
+        head: namespace_head(lang, if full { "team" } else { "_" }, text),
+        repositories: if full { vec![repository("team/app", text)] } else { vec![] },
+        next: full.then(mine),
+        first: !full,
+    };
+    let spaces = |full: bool| namespaces::List {
+        rows: if full { vec![namespace("team", text), namespace("_", text)] } else { vec![] },
+        next: full.then(mine),
+        first: !full,
+        may_make: full,
+        registries: registries(),
+        reader: reader(),
+    };
+    let new_space = |full: bool| namespaces::NewPage {
+        form: namespaces::New {
+            name: mine(),
+            visibility: "private".to_owned(),
+            ..Default::default()
+        },
+        wrong: full.then(mine),
+        teams: if full { vec![mine()] } else { vec![] },
+        csrf: "token".to_owned(),
+        registries: registries(),
+        reader: reader(),
+    };
+    let space_settings = namespace_settings::Settings {
+        head: namespace_head(lang, "team", text),
+        wrong: Some(mine()),
+        may_describe: true,
+        may_show: true,
+        teams: vec![mine()],
+        may_delete: true,
+        csrf: "token".to_owned(),
     };
     let token = AppTokenRow {
         id: 5,
@@ -337,277 +564,191 @@ fn samples(text: &str) -> Vec<(&'static str, Markup)> {
         wrong: (!full).then(mine),
         csrf: "token".to_owned(),
         registries: registries(),
-        now: now(),
+        reader: reader(),
     };
-    let list = |full: bool| repositories::List {
-        rows: if full { vec![repository("team/app", text)] } else { vec![] },
-        total: i64::from(full),
+    let team_list = |full: bool| teams::List {
+        rows: if full { vec![team(text)] } else { vec![] },
         next: full.then(mine),
         first: !full,
-        registries: registries(),
-        now: now(),
+        may_make: full,
+        reader: reader(),
     };
-    let spaces = |full: bool| namespaces::List {
-        rows: if full { vec![namespace("team", text), namespace("_", text)] } else { vec![] },
-        total: i64::from(full),
+    let team_members = |manages: bool| teams::Members {
+        head: team_head(lang, text, manages),
+        rows: vec![member(1, text, "owner"), member(2, text, "viewer")],
+        next: manages.then(mine),
+        first: !manages,
+        own: mine(),
+        csrf: "token".to_owned(),
+        typed: mine(),
+        wrong: manages.then(mine),
+    };
+    let team_spaces = |full: bool| teams::Namespaces {
+        head: team_head(lang, text, full),
+        rows: if full { vec![namespace("team", text)] } else { vec![] },
+        may_make: full,
+        registries: registries(),
         next: full.then(mine),
         first: !full,
-        registries: registries(),
     };
-    let one_tag = |there: bool| tags::Tag {
-        registry: "main".to_owned(),
-        repository: "team/app".to_owned(),
-        name: mine(),
-        now_at: there.then(|| tag(text, text)),
-        references: vec![ReferenceRow {
-            ordinal: 0,
-            digest: mine(),
-            media_type: Some(mine()),
-            size: Some(1),
-            platform: Some(mine()),
-        }],
-        history: vec![TagChangeRow {
-            position: 4,
-            change: "pushed".to_owned(),
-            digest: Some(mine()),
-            at: before(4),
-            actor: mine(),
-        }],
-        registries: registries(),
-        now: now(),
+    let team_settings = members::Settings {
+        head: team_head(lang, text, true),
+        wrong: None,
+        may_delete: true,
+        csrf: "token".to_owned(),
+    };
+    let own = me::Me {
+        user: mine(),
+        display_name: mine(),
+        email: mine(),
+        admin: true,
+        auditor: true,
+        teams: vec![member(1, text, "owner")],
+        wrong: Some(mine()),
+        csrf: "token".to_owned(),
+        reader: reader(),
+    };
+    let begun = |id: &str| Begun {
+        id: id.to_owned(),
+        created_at: before(3),
+        seen_at: before(1),
+        agent: Some(mine()),
+        address: None,
+    };
+    let secure = |wrong: security::Wrong| security::Security {
+        sessions: vec![begun("aa"), begun("bb")],
+        this: "aa".to_owned(),
+        wrong,
+        csrf: "token".to_owned(),
+        reader: reader(),
+    };
+    let wrong_password = security::Wrong { old: Some(mine()), new: Some(mine()) };
+    let liked = |wrong: Option<&'static str>| preferences::Page {
+        look: Preferences::default(),
+        zone: mine(),
+        wrong_zone: wrong,
+        csrf: "token".to_owned(),
+        reader: reader(),
+    };
+    let described = settings::Settings {
+        head: repository_head(lang, text),
+        description: mine(),
+        wrong: Some(mine()),
+        csrf: "token".to_owned(),
     };
     let wrong = setup::Wrong { secret: Some(mine()), name: Some(mine()), password: Some(mine()) };
+    let team = team_head(lang, text, true);
     vec![
-        ("front", home::body(&home(None, true))),
-        ("front, nothing yet", home::body(&home(None, false))),
-        ("dashboard", home::body(&home(Some(mine()), true))),
-        ("dashboard, nothing yet", home::body(&home(Some(mine()), false))),
-        ("sign-in", sessions::form("", "/", None, true)),
-        ("sign-in, wrong", sessions::form(text, text, Some(text), false)),
-        ("setup", setup::form("", &setup::Wrong::default())),
-        ("setup, wrong", setup::form(text, &wrong)),
-        ("search", search::body(&searched(None, None))),
-        ("search, nothing", search::body(&searched(Some(Results::default()), None))),
-        ("search, hits", search::body(&searched(Some(entries(text)), None))),
-        (
-            "search, one kind",
-            search::body(&searched(
-                Some(entries(text)),
-                Some(("tags", projections::search::Kind::Tag)),
-            )),
-        ),
-        ("repositories", repositories::list_body(&list(true))),
-        ("repositories, none", repositories::list_body(&list(false))),
-        ("repository", repositories::body(&one(true))),
-        ("repository, empty", repositories::body(&one(false))),
-        ("tag", tags::body(&one_tag(true))),
-        ("tag, gone", tags::body(&one_tag(false))),
-        ("activity", activity::body(&feed(rows(text), None))),
-        ("activity, nothing", activity::body(&feed(vec![], None))),
-        ("activity, wrong", activity::body(&feed(vec![], Some(mine())))),
+        ("sign-in", sessions::form(lang, "", "/", None, true)),
+        ("sign-in, wrong", sessions::form(lang, text, text, Some(text), false)),
+        ("setup", setup::form(lang, "", &setup::Wrong::default())),
+        ("setup, wrong", setup::form(lang, text, &wrong)),
+        ("repository, settings", settings::body(&described)),
         ("namespaces", namespaces::list_body(&spaces(true))),
         ("namespaces, none", namespaces::list_body(&spaces(false))),
         ("namespace", namespaces::body(&space(true))),
         ("namespace, empty", namespaces::body(&space(false))),
+        ("new namespace", namespaces::new_body(&new_space(true))),
+        ("new namespace, no team", namespaces::new_body(&new_space(false))),
+        ("namespace, settings", namespace_settings::body(&space_settings)),
+        (
+            "namespace, delete",
+            namespace_settings::delete_body(&space_settings.head, "token", Some(text)),
+        ),
+        ("teams", teams::list_body(&team_list(true))),
+        ("teams, none", teams::list_body(&team_list(false))),
+        ("new team", teams::new_body(&reader(), &teams::New::default(), Some(text), "token")),
+        ("team", teams::body(&team_members(false))),
+        ("team, for its owner", teams::body(&team_members(true))),
+        ("team, namespaces", teams::namespaces_body(&team_spaces(true))),
+        ("team, no namespaces", teams::namespaces_body(&team_spaces(false))),
+        ("team, settings", members::settings_body(&team_settings)),
+        ("team, delete", members::delete_body(&team, "token", Some(text), Some(text))),
+        ("profile", me::body(&own)),
         ("tokens", tokens::body(&tokens(true))),
         ("tokens, none", tokens::body(&tokens(false))),
-        ("help", help::body("registry.example.org", text)),
+        ("security", security::body(&secure(security::Wrong::default()))),
+        ("security, wrong", security::body(&secure(wrong_password))),
+        ("preferences", preferences::body(&liked(None))),
+        ("preferences, wrong", preferences::body(&liked(Some(lang.time_zone_wrong())))),
     ]
 }
 
-fn framed(text: &str) -> Vec<(&'static str, String)> {
-    let frames = [
-        Frame { path: "/activity".to_owned(), ..Frame::default() },
-        Frame {
-            path: format!("/r/{text}"),
-            user: Some(text.to_owned()),
-            csrf: Some("token".to_owned()),
-            position: Some(18_204),
-            flash: Some(Flash::NotYetVisible),
-        },
-    ];
-    let all = frames.iter().flat_map(|frame| {
-        samples(text)
-            .into_iter()
-            .map(move |(name, body)| (name, page(frame, text, body).into_string()))
-    });
-    all.collect()
-}
-
-fn select<'a>(html: &'a Html, css: &str) -> Vec<ElementRef<'a>> {
-    html.select(&Selector::parse(css).unwrap()).collect()
-}
-
-fn text_of(element: ElementRef<'_>) -> String {
-    element.text().collect::<String>().trim().to_owned()
-}
-
-#[test]
-fn every_page_can_be_read_by_everybody() {
-    for (name, text) in framed("plain") {
-        let html = Html::parse_document(&text);
-        assert_eq!(select(&html, "h1").len(), 1, "{name}: one h1");
-        assert_eq!(select(&html, "html[lang=en]").len(), 1, "{name}: a language");
-        assert_eq!(select(&html, "main#content").len(), 1, "{name}: one main");
-        assert_eq!(
-            select(&html, "a.skip[href='#content']").len(),
-            1,
-            "{name}: a way past the frame"
-        );
-        assert_eq!(select(&html, "meta[name=viewport]").len(), 1, "{name}: fits a phone");
-        let mut ids = BTreeSet::new();
-        for element in select(&html, "[id]") {
-            let id = element.attr("id").unwrap().to_owned();
-            assert!(ids.insert(id.clone()), "{name}: {id} twice");
-        }
-        for element in select(&html, "[aria-describedby]") {
-            for id in element.attr("aria-describedby").unwrap().split(' ') {
-                assert!(ids.contains(id), "{name}: described by {id}, which is nowhere");
-            }
-        }
-        for input in select(&html, "input:not([type=hidden]), select, textarea") {
-            let id = input.attr("id").unwrap_or_else(|| panic!("{name}: a field without id"));
-            let labels = select(&html, &format!("label[for='{id}']"));
-            assert_eq!(labels.len(), 1, "{name}: the label of {id}");
-            assert!(!text_of(labels[0]).is_empty(), "{name}: {id}");
-        }
-        for table in select(&html, "table") {
-            let caption = table.select(&Selector::parse("caption").unwrap()).next();
-            assert!(caption.is_some_and(|c| !text_of(c).is_empty()), "{name}: a caption");
-        }
-        for head in select(&html, "th") {
-            assert!(head.attr("scope").is_some(), "{name}: a head without scope");
-        }
-        for link in select(&html, "a, button") {
-            let said = link.attr("aria-label").map_or_else(|| text_of(link), str::to_owned);
-            assert!(!said.is_empty(), "{name}: a link or button without words: {}", link.html());
-        }
-        let labels: Vec<_> = select(&html, "nav[aria-label]")
-            .iter()
-            .map(|nav| nav.attr("aria-label").unwrap().to_owned())
-            .collect();
-        assert_eq!(select(&html, "nav").len(), labels.len(), "{name}: each navigation has a name");
-        for region in select(&html, "[role=region]") {
-            assert!(region.attr("aria-label").is_some() && region.attr("tabindex") == Some("0"));
-        }
-    }
-}
-
-#[test]
-fn nothing_is_loaded_from_elsewhere_and_nothing_stands_inline() {
-    for (name, text) in framed("plain") {
-        let html = Html::parse_document(&text);
-        for css in ["script:not([src])", "style", "[style]", "iframe", "object", "base", "img"] {
-            assert!(select(&html, css).is_empty(), "{name}: {css}");
-        }
-        for element in select(&html, "[src], link[href]") {
-            let at = element.attr("src").or(element.attr("href")).unwrap();
-            assert!(at.starts_with("/assets/") || at == "data:,", "{name}: {at}");
-        }
-        for element in select(&html, "*") {
-            let inline = element.value().attrs().find(|(name, _)| name.starts_with("on"));
-            assert!(inline.is_none(), "{name}: {inline:?}");
-        }
-    }
-}
-
-#[test]
-fn every_form_that_changes_something_shows_where_it_comes_from() {
-    for (name, text) in framed("plain") {
-        let html = Html::parse_document(&text);
-        for form in select(&html, "form[method=post]") {
-            let action = form.attr("action").unwrap();
-            let tokens = form.select(&Selector::parse("input[name=csrf]").unwrap()).count();
-            let needed = usize::from(!matches!(action, "/sign-in" | "/setup"));
-            assert_eq!(tokens, needed, "{name}: {action}");
-        }
-    }
-}
-
-#[test]
-fn what_people_write_never_becomes_markup() {
-    let elements = |text: &str| -> Vec<(&'static str, usize)> {
-        let count = |text: &str| select(&Html::parse_document(text), "*").len();
-        framed(text).iter().map(|(name, page)| (*name, count(page))).collect()
+/// What administrators look after.
+fn administering(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
+    let (mine, reader) = (|| text.to_owned(), || reader(lang));
+    let status = |state: &str| projections::runner::Status {
+        projection: "content".to_owned(),
+        state: state.to_owned(),
+        position: 18_200,
+        error: (state == "halted").then(mine),
+        outdated: state == "halted",
     };
-    let plain = elements("plain");
-    for hostile in HOSTILE {
-        assert_eq!(elements(hostile), plain, "{hostile}");
-        for (name, page) in framed(hostile) {
-            let html = Html::parse_document(&page);
-            for css in ["script:not([src])", "[onerror]", "[onload]", "[onfocus]", "iframe", "img"]
-            {
-                assert!(select(&html, css).is_empty(), "{name}: {hostile}");
-            }
-            for link in select(&html, "a[href], form[action]") {
-                let to = link.attr("href").or(link.attr("action")).unwrap();
-                assert!(to.starts_with('/') || to == "#content", "{name}: {to}");
-            }
-        }
-    }
-}
-
-#[test]
-fn every_type_of_fact_has_a_sentence() {
-    for kind in KINDS {
-        let said = super::sentence::sentence(&row(kind, "done", "alice"), &registries());
-        let said = said.into_string();
-        assert!(!said.contains(kind), "{kind} is only named: {said}");
-    }
-    let unknown = super::sentence::sentence(&row("x.y", "done", "alice"), &registries());
-    assert!(unknown.into_string().contains("x.y"));
-}
-
-#[test]
-fn a_refusal_says_which_rule_decided() {
-    let refused = row("auth.tokens_decided", "refused", "bob");
-    let said = activity::feed(&[refused], &registries(), now()).into_string();
-    for words in
-        ["was refused", "repository:team/app", "<code>push</code>", "Contributors and owners push"]
-    {
-        assert!(said.contains(words), "{words}: {said}");
-    }
-}
-
-#[test]
-fn the_pull_command_has_the_real_host() {
-    let page = repositories::body(&repositories::Repository {
-        row: repository("team/app", ""),
-        tags: vec![tag("v1.0", "x")],
-        next: None,
-        first: true,
-        untagged: 0,
-        starred: None,
-        csrf: None,
-        may_see_activity: false,
-        registries: registries(),
-        now: now(),
-    });
-    assert!(page.into_string().contains("docker pull registry.example.org/team/app:v1.0"));
-}
-
-/// To look at: `PORTUS_PAGES_TO=folder cargo test -p web pages_to_look_at`, then serve the folder.
-#[test]
-fn pages_to_look_at() {
-    let Ok(folder) = std::env::var("PORTUS_PAGES_TO") else { return };
-    let folder = std::path::Path::new(&folder);
-    std::fs::create_dir_all(folder.join("assets")).unwrap();
-    let assets = [
-        (&*super::assets::CSS_PATH, super::assets::CSS),
-        (&*super::assets::JS_PATH, super::assets::JS),
-    ];
-    for (path, content) in assets {
-        std::fs::write(folder.join(path.trim_start_matches('/')), content).unwrap();
-    }
-    let frame = Frame {
-        path: "/repositories".to_owned(),
-        user: Some("alice".to_owned()),
-        csrf: Some("token".to_owned()),
-        position: Some(18_204),
-        flash: None,
+    let overview = |well: bool| admin::Overview {
+        problems: if well { vec![] } else { vec![("log".to_owned(), mine())] },
+        position: 18_204,
+        projections: vec![status("running"), status("halted")],
+        reader: reader(),
     };
-    for (name, body) in samples("alice") {
-        let file = format!("{}.html", name.replace([' ', ','], "-"));
-        std::fs::write(folder.join(file), page(&frame, name, body).into_string()).unwrap();
-    }
+    let users = |full: bool| admin_users::List {
+        rows: if full { vec![user(text, true), user(text, false)] } else { vec![] },
+        prefix: mine(),
+        next: full.then(mine),
+        first: !full,
+        reader: reader(),
+    };
+    let one_user = |enabled: bool| admin_users::One {
+        row: user(text, enabled),
+        email: Some(mine()),
+        display_name: Some(mine()),
+        teams: vec![member(1, text, "owner")],
+        last_sign_in: None,
+        is_self: false,
+        wrong: (!enabled).then(mine),
+        csrf: "token".to_owned(),
+        reader: reader(),
+    };
+    let form = || admin_registries::Form { name: mine(), host: mine(), ..Default::default() };
+    let places = |full: bool| admin_registries::List {
+        rows: if full { registries().0 } else { vec![] },
+        form: form(),
+        wrong: full.then(mine),
+        csrf: "token".to_owned(),
+        reader: reader(),
+    };
+    let place = |secret: bool| admin_registries::One {
+        row: registry("main", "registry.example.org", 1),
+        form: form(),
+        secret: secret.then(mine),
+        wrong: secret.then(mine),
+        wrong_password: secret.then(|| lang.password_wrong()),
+        origin: "https://portus.example.org".to_owned(),
+        issuer: "portus.example.org".to_owned(),
+        bundle: mine(),
+        csrf: "token".to_owned(),
+        reader: reader(),
+    };
+    let key = PublicLeaf {
+        kid: "4RX6:R2RV".to_owned(),
+        thumbprint: mine(),
+        point: (String::new(), String::new()),
+        certificate: vec![],
+        not_before: before(100),
+        not_after: before(-1_000),
+    };
+    let new_user = admin_users::New { kind: "person".to_owned(), ..Default::default() };
+    vec![
+        ("admin", admin::body(&overview(true))),
+        ("admin, unwell", admin::body(&overview(false))),
+        ("admin, users", admin_users::list_body(&users(true))),
+        ("admin, no users", admin_users::list_body(&users(false))),
+        ("admin, user", admin_users::body(&one_user(true))),
+        ("admin, disabled user", admin_users::body(&one_user(false))),
+        ("admin, new user", admin_users::new_body(lang, &new_user, Some(text), "token")),
+        ("admin, registries", admin_registries::list_body(&places(true))),
+        ("admin, no registries", admin_registries::list_body(&places(false))),
+        ("admin, registry", admin_registries::body(&place(false))),
+        ("admin, registry with secret", admin_registries::body(&place(true))),
+        ("admin, keys", admin::keys_body(&reader(), &key)),
+    ]
 }

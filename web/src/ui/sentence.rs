@@ -4,107 +4,127 @@ use maud::{Markup, html};
 use projections::activity::ActivityRow;
 use serde_json::Value;
 
+use super::components::digest;
 use super::visitor::Registries;
+use crate::texts::Lang;
 
 /// The sentence of a row. Types that a newer version wrote are named as they are.
-pub(super) fn sentence(row: &ActivityRow, registries: &Registries) -> Markup {
-    let who = html! { b { (row.actor) } };
-    let image = image(row, registries);
+pub(super) fn sentence(t: Lang, row: &ActivityRow, registries: &Registries) -> Markup {
+    let who = &html! { b { (row.actor) } };
+    let image = &image(t, row, registries);
     let detail = |name: &str| row.detail.get(name).map(plain).unwrap_or_default();
-    let user = row.user_name.as_deref().unwrap_or("somebody");
-    let team = row.team.as_deref().unwrap_or("a team");
-    let namespace = html! {
-        @match (&row.registry, &row.namespace) {
-            (Some(registry), Some(name)) => a href=(registries.namespace(registry, name)) { (super::repositories::namespace_called(name)) },
-            _ => "a namespace",
+    let bold = |name: Option<&str>, none: &'static str| html! { b { (name.unwrap_or(none)) } };
+    let user = &bold(row.user_name.as_deref(), t.somebody());
+    let claimed = &bold(row.user_name.as_deref(), t.an_unknown_name());
+    let registry = &bold(row.registry.as_deref(), t.a_registry());
+    let team = &html! {
+        @match &row.team {
+            Some(name) if row.kind != "team.deleted" => a href=(format!("/teams/{}", segment(name))) { (name) },
+            Some(name) => b { (name) },
+            None => (t.a_team()),
         }
     };
-    html! {
-        @match row.kind.as_str() {
-            "content.manifest_pushed" => { (who) " pushed " (image) }
-            "content.manifest_pulled" => { (who) " pulled " (image) }
-            "content.blob_mounted" => { (who) " mounted a layer into " (image) }
-            "content.deleted" => { (who) " deleted " (image) }
-            "content.tag_deleted" => { (who) " deleted the tag " (image) }
-            "content.tag_observed" => { "Portus saw " (image) " in the registry" }
-            "content.tag_missed" => { "Portus no longer sees " (image) " in the registry" }
-            "content.manifest_observed" => { "Portus looked at " (image) " in the registry" }
-            "content.manifest_missed" => { "Portus no longer sees " (image) " in the registry" }
-            "content.instance_seen" => { "The registry " b { (row.registry.as_deref().unwrap_or("?")) } " was started anew" }
-            "content.notification_rejected" => { "A notification of " b { (row.registry.as_deref().unwrap_or("a registry")) } " could not be read: " (detail("reason")) }
-            "repository.described" => { (who) " described " (image) }
-            "namespace.created" => { (who) " made the " (detail("visibility")) " namespace " (namespace) }
-            "namespace.described" => { (who) " described the namespace " (namespace) }
-            "namespace.visibility_changed" => { (who) " changed the namespace " (namespace) " from " (detail("from")) " to " (detail("to")) }
-            "namespace.team_changed" => { (who) " gave the namespace " (namespace) " from team " (detail("from")) " to team " (detail("to")) }
-            "namespace.granted" => { (who) " gave somebody more a right on the namespace " (namespace) }
-            "namespace.grant_revoked" => { (who) " took a right on the namespace " (namespace) " back" }
-            "namespace.deleted" => { (who) " deleted the namespace " b { (row.namespace.as_deref().unwrap_or("?")) } }
-            "team.created" => { (who) " made the team " b { (team) } }
-            "team.described" => { (who) " described the team " b { (team) } }
-            "team.member_added" => { (who) " added " b { (user) } " to the team " b { (team) } " as " (detail("role")) }
-            "team.member_role_changed" => { (who) " changed " b { (user) } " in the team " b { (team) } " from " (detail("from")) " to " (detail("to")) }
-            "team.member_removed" => { (who) " removed " b { (user) } " from the team " b { (team) } }
-            "team.deleted" => { (who) " deleted the team " b { (team) } }
-            "user.registered" => { (who) " registered " b { (user) } }
-            "user.disabled" => { (who) " disabled " b { (user) } }
-            "user.enabled" => { (who) " enabled " b { (user) } }
-            "user.auditor_granted" => { (who) " made " b { (user) } " an auditor" }
-            "user.auditor_revoked" => { (who) " ended that " b { (user) } " is an auditor" }
-            "user.password_changed" => { (who) " changed the password of " b { (user) } }
-            "user.profile_changed" => { (who) " changed the profile of " b { (user) } }
-            "user.signed_out_everywhere" => { (who) " ended all sessions of " b { (user) } }
-            "user.personal_data_erased" => { (who) " erased the personal data of " b { (user) } }
-            "user.removed" => { (who) " removed " b { (user) } }
-            "admin.granted" => { (who) " made " b { (user) } " an administrator" }
-            "admin.revoked" => { (who) " ended that " b { (user) } " is an administrator" }
-            "app_token.created" => { (who) " made the application token “" (detail("label")) "” of " b { (user) } }
-            "app_token.revoked" => { (who) " revoked an application token of " b { (user) } }
-            "star.starred" => { (who) " starred " (detail("repository")) }
-            "star.unstarred" => { (who) " took the star of " (detail("repository")) " back" }
-            "registry.added" => { (who) " added the registry " b { (row.registry.as_deref().unwrap_or("?")) } }
-            "registry.settings_changed" => { (who) " changed the settings of the registry " b { (row.registry.as_deref().unwrap_or("?")) } }
-            "registry.secret_rotated" => { (who) " gave the registry " b { (row.registry.as_deref().unwrap_or("?")) } " a new notification secret" }
-            "registry.removed" => { (who) " removed the registry " b { (row.registry.as_deref().unwrap_or("?")) } }
-            "auth.signed_in" => { b { (user) } " signed in" }
-            "auth.signed_out" => { b { (user) } " signed out" }
-            "auth.sign_in_failed" => { "A sign-in as " b { (row.user_name.as_deref().unwrap_or("an unknown name")) } " failed: " (detail("reason").replace('_', " ")) }
-            "auth.locked_out" => { "Too many different secrets were tried for " b { (row.user_name.as_deref().unwrap_or("an unknown name")) } }
-            "auth.refresh_token_issued" => { b { (user) } " was given a refresh token for " (detail("service")) }
-            "auth.tokens_decided" => (decided(row, &who)),
-            "system.started" => { "Portus " (detail("version")) " started" }
-            "system.stopped" => { "Portus " (detail("version")) " stopped" }
-            "system.key_rotated" => { "The signing key changed" }
-            "system.projection_rebuilt" => { "The projection " (detail("projection")) " was built anew" }
-            "system.projection_halted" => { "The projection " (detail("projection")) " stopped: " (detail("error")) }
-            other => { (who) ": " code { (other) } }
+    let namespace = &html! {
+        @match (&row.registry, &row.namespace) {
+            (Some(registry), Some(name)) => a href=(registries.namespace(registry, name)) { (super::repositories::namespace_called(t, name)) },
+            _ => (t.a_namespace()),
         }
+    };
+    let role = |name: &str| t.role_word(&detail(name)).to_owned();
+    let shown = |name: &str| t.visibility_word(&detail(name)).to_owned();
+    match row.kind.as_str() {
+        "content.manifest_pushed" => t.did_push(who, image),
+        "content.manifest_pulled" => t.did_pull(who, image),
+        "content.blob_mounted" => t.did_mount(who, image),
+        "content.deleted" => t.did_delete(who, image),
+        "content.tag_deleted" => t.did_delete_tag(who, image),
+        "content.tag_observed" => t.did_see(image),
+        "content.tag_missed" | "content.manifest_missed" => t.did_miss(image),
+        "content.manifest_observed" => t.did_look(image),
+        "content.instance_seen" => t.did_restart_registry(registry),
+        "content.notification_rejected" => t.did_misread(registry, &detail("reason")),
+        "repository.described" => t.did_describe(who, image),
+        "namespace.created" => t.did_make_namespace(who, &shown("visibility"), namespace),
+        "namespace.described" => t.did_describe_namespace(who, namespace),
+        "namespace.visibility_changed" => {
+            t.did_change_visibility(who, namespace, &shown("from"), &shown("to"))
+        }
+        "namespace.team_changed" => {
+            t.did_change_team(who, namespace, &detail("from"), &detail("to"))
+        }
+        "namespace.granted" => t.did_grant(who, namespace),
+        "namespace.grant_revoked" => t.did_revoke_grant(who, namespace),
+        "namespace.deleted" => {
+            t.did_delete_namespace(who, &bold(row.namespace.as_deref(), t.a_namespace()))
+        }
+        "team.created" => t.did_make_team(who, team),
+        "team.described" => t.did_describe_team(who, team),
+        "team.member_added" => t.did_add_member(who, user, team, &role("role")),
+        "team.member_role_changed" => {
+            t.did_change_role(who, user, team, &role("from"), &role("to"))
+        }
+        "team.member_removed" => t.did_remove_member(who, user, team),
+        "team.deleted" => t.did_delete_team(who, team),
+        "user.registered" => t.did_register(who, user),
+        "user.disabled" => t.did_disable(who, user),
+        "user.enabled" => t.did_enable(who, user),
+        "user.auditor_granted" => t.did_make_auditor(who, user),
+        "user.auditor_revoked" => t.did_end_auditor(who, user),
+        "user.password_changed" => t.did_change_password(who, user),
+        "user.profile_changed" => t.did_change_profile(who, user),
+        "user.signed_out_everywhere" => t.did_end_sessions(who, user),
+        "user.personal_data_erased" => t.did_erase(who, user),
+        "user.removed" => t.did_remove_user(who, user),
+        "admin.granted" => t.did_make_admin(who, user),
+        "admin.revoked" => t.did_end_admin(who, user),
+        "app_token.created" => t.did_make_token(who, &detail("label"), user),
+        "app_token.revoked" => t.did_revoke_token(who, user),
+        "star.starred" => t.did_star(who, &detail("repository")),
+        "star.unstarred" => t.did_unstar(who, &detail("repository")),
+        "registry.added" => t.did_add_registry(who, registry),
+        "registry.settings_changed" => t.did_change_registry(who, registry),
+        "registry.secret_rotated" => t.did_rotate_secret(who, registry),
+        "registry.removed" => t.did_remove_registry(who, registry),
+        "auth.signed_in" => t.did_sign_in(user),
+        "auth.signed_out" => t.did_sign_out(user),
+        "auth.sign_in_failed" => t.did_fail_sign_in(claimed, &t.failure(&detail("reason"))),
+        "auth.locked_out" => t.did_lock_out(claimed),
+        "auth.refresh_token_issued" => t.did_refresh(user, &detail("service")),
+        "auth.tokens_decided" => decided(t, row, who),
+        "system.started" => t.did_start(&detail("version")),
+        "system.stopped" => t.did_stop(&detail("version")),
+        "system.key_rotated" => html! { (t.did_rotate_key()) },
+        "system.projection_rebuilt" => t.did_rebuild(&detail("projection")),
+        "system.projection_halted" => t.did_halt(&detail("projection"), &detail("error")),
+        other => html! { (who) ": " code { (other) } },
     }
 }
 
 /// A token request that did not get all that it asked for.
-fn decided(row: &ActivityRow, who: &Markup) -> Markup {
+fn decided(t: Lang, row: &ActivityRow, who: &Markup) -> Markup {
     let nothing = Vec::new();
     let scopes = row.detail.get("scopes").and_then(Value::as_array).unwrap_or(&nothing);
     html! {
-        @if scopes.is_empty() {
-            (who) " was refused a token"
-        }
+        (who)
+        @if scopes.is_empty() { (t.was_refused_a_token()) }
         @for (number, scope) in scopes.iter().enumerate() {
             @let asked = scope.get("asked").map(plain).unwrap_or_default();
             @let granted = scope.get("granted").map(plain).unwrap_or_default();
-            @if number > 0 { "; " } @else { (who) " " }
+            @let asked = html! { code { (asked) } };
+            @if number > 0 { ";" }
             @if granted.is_empty() {
-                "was refused " code { (asked) }
+                (t.was_refused(&asked))
+            } @else if scope.get("refused").is_some() {
+                (t.was_reduced(&asked, &granted))
             } @else {
-                "asked for " code { (asked) } " and was granted " (granted) @if scope.get("refused").is_some() { " only" }
+                (t.was_granted(&asked, &granted))
             }
         }
     }
 }
 
 /// `team/app:1.2`, as a link to its repository.
-fn image(row: &ActivityRow, registries: &Registries) -> Markup {
+fn image(t: Lang, row: &ActivityRow, registries: &Registries) -> Markup {
     html! {
         @match (&row.registry, &row.repository) {
             (Some(registry), Some(name)) => {
@@ -113,12 +133,24 @@ fn image(row: &ActivityRow, registries: &Registries) -> Markup {
                     @if let Some(tag) = &row.tag { ":" (tag) }
                 }
                 @if row.tag.is_none() {
-                    @if let Some(digest) = &row.digest { " " (super::components::digest(digest)) }
+                    @if let Some(of) = &row.digest { " " (digest(of)) }
                 }
             }
-            _ => "something",
+            _ => (t.something()),
         }
     }
+}
+
+/// A name as one part of a path: user and team names may hold blanks and more.
+pub(super) fn segment(name: &str) -> String {
+    name.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~@+$".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        out
+    })
 }
 
 /// A value as people read it.

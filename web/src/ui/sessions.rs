@@ -10,12 +10,14 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::UiState;
-use super::components::Field;
+use super::components::{Field, wrong};
 use super::layout::{Flash, Frame, page};
-use super::visitor::{Button, Visitor, go, return_to};
-use crate::auth::{SignInError, SignedForm};
+use super::reader::Reader;
+use super::visitor::{Button, Visitor, accept_language, go, return_to};
+use crate::auth::{Preferences, SignInError, SignedForm};
 use crate::client;
 use crate::error::PageError;
+use crate::texts::Lang;
 
 /// What the form holds.
 #[derive(Deserialize)]
@@ -27,14 +29,13 @@ pub(super) struct SignIn {
 }
 
 /// `GET /sign-in`
-pub(super) async fn show(State(ui): State<UiState>, visitor: Visitor) -> Response {
+pub(super) async fn show(visitor: Visitor) -> Response {
     let to = return_to(visitor.params.get("return_to")).to_owned();
     if visitor.session.is_some() {
         return Redirect::to(&to).into_response();
     }
     let first = !visitor.viewer.graph().bootstrapped();
-    let _ = ui;
-    visitor.show("Sign in", form("", &to, None, first))
+    visitor.show(visitor.lang().sign_in(), form(visitor.lang(), "", &to, None, first))
 }
 
 /// `POST /sign-in`: on success to where the person wanted to go. A failure does not say which part
@@ -45,33 +46,33 @@ pub(super) async fn submit(
 ) -> Result<Response, PageError> {
     let (parts, body) = request.into_parts();
     let origin = client::origin(&parts.extensions, &parts.headers, Door::Web, None);
+    let look = Preferences::of_cookie(&parts.headers);
+    let reader = Reader::of(&look, accept_language(&parts.headers), ui.auth.desk.clock.now());
     let request = Request::from_parts(parts, body);
     let SignIn { name, password, return_to: wanted } = read(request).await?;
-    let to = return_to(Some(&wanted));
+    let (to, t) = (return_to(Some(&wanted)), reader.lang);
     match ui.auth.sign_in(&name, &password, origin).await {
         Ok(entered) => {
             let mut response = go(to, Flash::SignedIn);
-            response.headers_mut().append(SET_COOKIE, entered.cookie);
+            let headers = response.headers_mut();
+            // This browser looks as its person likes it, on pages without a session too.
+            let look = entered.session.preferences.hand_out(ui.auth.external.is_secure());
+            headers.append(SET_COOKIE, entered.cookie);
+            headers.append(SET_COOKIE, look);
             Ok(response)
         }
-        Err(SignInError::Authn(error)) => {
-            let refused = PageError::from(crate::error::ApiError::from(error));
-            let frame = Frame { path: "/sign-in".to_owned(), ..Frame::default() };
-            let (status, text) = match refused {
-                PageError::Refused { status: StatusCode::UNAUTHORIZED, .. } => {
-                    (StatusCode::UNAUTHORIZED, "That did not work: name or password is wrong, or this account may not sign in here.".to_owned())
-                }
-                PageError::Refused { status, text } => (status, text),
-                sign_in @ PageError::SignIn { .. } => return Err(sign_in),
-            };
-            let body = form(&name, to, Some(&text), false);
-            Ok((status, page(&frame, "Sign in", body)).into_response())
-        }
+        Err(SignInError::Authn(error)) => match PageError::from(error) {
+            PageError::Refused { status, text } => {
+                let frame = Frame { path: "/sign-in".to_owned(), reader, look, ..Frame::default() };
+                let body = form(t, &name, to, Some(&text.in_words(t)), false);
+                Ok((status, page(&frame, t.sign_in(), body)).into_response())
+            }
+            other @ PageError::SignIn { .. } => Err(other),
+        },
         Err(SignInError::Stale(stale)) => Err(stale.into()),
         Err(SignInError::Unavailable(error)) => {
             tracing::error!(%error, "signing in does not work");
-            let text = "Signing in does not work at the moment. Try again shortly.";
-            Err(PageError::new(StatusCode::SERVICE_UNAVAILABLE, text))
+            Err(PageError::new(StatusCode::SERVICE_UNAVAILABLE, Lang::sign_in_down))
         }
     }
 }
@@ -79,13 +80,12 @@ pub(super) async fn submit(
 /// `POST /sign-out`
 pub(super) async fn leave(
     State(ui): State<UiState>,
-    SignedForm { by, form: Button {} }: SignedForm<Button>,
+    SignedForm { by, form: Button {}, .. }: SignedForm<Button>,
 ) -> Result<Response, PageError> {
     let ended = ui.auth.sign_out(&by.session, by.viewer.origin.clone()).await;
     let cookie = ended.map_err(|error| {
         tracing::error!(%error, "signing out does not work");
-        let text = "Signing out does not work at the moment. Try again shortly.";
-        PageError::new(StatusCode::SERVICE_UNAVAILABLE, text)
+        PageError::new(StatusCode::SERVICE_UNAVAILABLE, Lang::sign_out_down)
     })?;
     let mut response = go("/", Flash::SignedOut);
     response.headers_mut().append(SET_COOKIE, cookie);
@@ -100,28 +100,29 @@ where
     use axum::RequestExt as _;
     let Form(form) = request.extract::<Form<T>, _>().await.map_err(|rejection| {
         let status = rejection.into_response().status();
-        let text = match status {
-            StatusCode::PAYLOAD_TOO_LARGE => "This form holds too much.",
-            _ => "The form is incomplete. Open the page again and fill it in.",
-        };
-        PageError::new(status, text)
+        match status {
+            StatusCode::PAYLOAD_TOO_LARGE => PageError::new(status, Lang::form_too_big),
+            _ => PageError::new(status, Lang::form_incomplete),
+        }
     })?;
     Ok(form)
 }
 
-pub(super) fn form(name: &str, to: &str, wrong: Option<&str>, first: bool) -> Markup {
+pub(super) fn form(t: Lang, name: &str, to: &str, why: Option<&str>, first: bool) -> Markup {
     html! {
-        h1 { "Sign in" }
-        @if first {
-            p.notice { "There is no administrator yet. " a href="/setup" { "Make the first one" } "." }
+        div.narrow {
+            h1 { (t.sign_in()) }
+            @if first {
+                p.notice { (t.no_administrator_yet()) " " a href="/setup" { (t.make_first()) } "." }
+            }
+            (wrong(why))
+            form method="post" action="/sign-in" {
+                (Field { value: name, autocomplete: "username", ..Field::text("name", t.user_name()) }.draw())
+                (Field::secret("password", t.password(), "current-password").draw())
+                input type="hidden" name="return_to" value=(to);
+                button.primary type="submit" { (t.sign_in()) }
+            }
+            p.muted.small { (t.tokens_do_not_open()) }
         }
-        @if let Some(wrong) = wrong { p.notice.bad role="alert" { (wrong) } }
-        form method="post" action="/sign-in" {
-            (Field { value: name, autocomplete: "username", ..Field::text("name", "User name") }.draw())
-            (Field::secret("password", "Password", "current-password").draw())
-            input type="hidden" name="return_to" value=(to);
-            button.primary type="submit" { "Sign in" }
-        }
-        p.muted.small { "Application tokens are for docker and scripts; they do not open these pages." }
     }
 }

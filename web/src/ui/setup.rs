@@ -17,11 +17,14 @@ use serde::Deserialize;
 use super::UiState;
 use super::components::Field;
 use super::layout::{Flash, Frame, page};
+use super::reader::Reader;
 use super::sessions::read;
-use super::visitor::{Visitor, go};
+use super::visitor::{Visitor, accept_language, go};
 use crate::api::PATIENCE;
+use crate::auth::Preferences;
 use crate::client;
 use crate::error::PageError;
+use crate::texts::{Lang, Said as _};
 
 /// What the form holds.
 #[derive(Deserialize)]
@@ -44,7 +47,7 @@ pub(super) async fn show(visitor: Visitor) -> Response {
     if visitor.viewer.graph().bootstrapped() {
         return Redirect::to("/sign-in").into_response();
     }
-    visitor.show("First administrator", form("", &Wrong::default()))
+    visitor.show(visitor.lang().first_administrator(), form(visitor.lang(), "", &Wrong::default()))
 }
 
 /// `POST /setup`: makes the first administrator, and signs them in.
@@ -55,6 +58,10 @@ pub(super) async fn submit(
     let (parts, body) = request.into_parts();
     let shown = Some(Credential::Bootstrap);
     let origin = client::origin(&parts.extensions, &parts.headers, Door::Web, shown);
+    let look = Preferences::of_cookie(&parts.headers);
+    let reader = Reader::of(&look, accept_language(&parts.headers), ui.auth.desk.clock.now());
+    let frame = Frame { path: "/setup".to_owned(), reader, look, ..Frame::default() };
+    let t = frame.reader.lang;
     let Setup { secret, name, password } = read(Request::from_parts(parts, body)).await?;
 
     let (user, secured) = match (UserName::parse(&name), Password::parse(&password)) {
@@ -62,10 +69,10 @@ pub(super) async fn submit(
         (user, secured) => {
             let wrong = Wrong {
                 secret: None,
-                name: user.err().map(|error| error.to_string()),
-                password: secured.err().map(|error| error.to_string()),
+                name: user.err().map(|why| why.said(t)),
+                password: secured.err().map(|why| why.said(t)),
             };
-            return Ok(again(&name, &wrong));
+            return Ok(again(&frame, &name, &wrong));
         }
     };
     let registries = ui.registries().await?.0;
@@ -86,20 +93,19 @@ pub(super) async fn submit(
             return Ok(Redirect::to("/sign-in").into_response());
         }
         Err(CommandError::Refused(why)) => {
-            let text = Some(why.to_string());
+            let text = Some(why.said(t));
             let wrong = match why {
                 BootstrapRefusal::WrongSecret => Wrong { secret: text, ..Wrong::default() },
                 _ => Wrong { name: text, ..Wrong::default() },
             };
-            return Ok(again(&name, &wrong));
+            return Ok(again(&frame, &name, &wrong));
         }
         Err(other) => return Err(other.into()),
     };
     ui.auth.graph.reached(written, PATIENCE).await?;
     let entered = ui.auth.enter(&user, origin).await.map_err(|error| {
         tracing::error!(%error, "the first administrator could not be signed in");
-        let text = "The administrator is made, but signing in does not work yet. Go to /sign-in.";
-        PageError::new(StatusCode::SERVICE_UNAVAILABLE, text)
+        PageError::new(StatusCode::SERVICE_UNAVAILABLE, Lang::made_but_no_sign_in)
     })?;
     ui.followers.reached(written).await;
     let mut response = go("/", Flash::SetUp);
@@ -107,27 +113,27 @@ pub(super) async fn submit(
     Ok(response)
 }
 
-fn again(name: &str, wrong: &Wrong) -> Response {
-    let frame = Frame { path: "/setup".to_owned(), ..Frame::default() };
-    let body = page(&frame, "First administrator", form(name, wrong));
+fn again(frame: &Frame, name: &str, wrong: &Wrong) -> Response {
+    let t = frame.reader.lang;
+    let body = page(frame, t.first_administrator(), form(t, name, wrong));
     (StatusCode::UNPROCESSABLE_ENTITY, body).into_response()
 }
 
-pub(super) fn form(name: &str, wrong: &Wrong) -> Markup {
-    let length = format!(
-        "At least {MIN_PASSWORD_BYTES} characters; a sentence is easier to remember than a riddle."
-    );
+pub(super) fn form(t: Lang, name: &str, wrong: &Wrong) -> Markup {
+    let length = t.password_hint(MIN_PASSWORD_BYTES);
     html! {
-        h1 { "First administrator" }
-        p { "This service has no administrator yet. Whoever started it knows the one-time secret: it was printed at the start, and lies in the data folder. It works once." }
-        @if wrong.secret.is_some() || wrong.name.is_some() || wrong.password.is_some() {
-            p.notice.bad role="alert" { "Please correct what is marked below." }
-        }
-        form method="post" action="/setup" {
-            (Field { wrong: wrong.secret.as_deref(), ..Field::secret("secret", "One-time secret", "one-time-code") }.draw())
-            (Field { value: name, autocomplete: "username", wrong: wrong.name.as_deref(), ..Field::text("name", "User name") }.draw())
-            (Field { hint: Some(&length), wrong: wrong.password.as_deref(), ..Field::secret("password", "Password", "new-password") }.draw())
-            button.primary type="submit" { "Make me the administrator" }
+        div.narrow {
+            h1 { (t.first_administrator()) }
+            p { (t.setup_text()) }
+            @if wrong.secret.is_some() || wrong.name.is_some() || wrong.password.is_some() {
+                p.notice.bad role="alert" { (t.correct_below()) }
+            }
+            form method="post" action="/setup" {
+                (Field { wrong: wrong.secret.as_deref(), ..Field::secret("secret", t.one_time_secret(), "one-time-code") }.draw())
+                (Field { value: name, autocomplete: "username", wrong: wrong.name.as_deref(), ..Field::text("name", t.user_name()) }.draw())
+                (Field { hint: Some(&length), wrong: wrong.password.as_deref(), ..Field::secret("password", t.password(), "new-password") }.draw())
+                button.primary type="submit" { (t.make_me_administrator()) }
+            }
         }
     }
 }

@@ -2,143 +2,146 @@
 
 use axum::response::Response;
 use domain::digest::Digest;
-use domain::name::{RegistryName, RepositoryName, TagName};
-use jiff::Timestamp;
+use domain::name::{RepositoryName, TagName};
 use maud::{Markup, html};
+use projections::Paging;
 use projections::manifests::{self, ReferenceRow};
 use projections::tags::{self, TagChangeRow, TagRow};
-use projections::{Paging, repositories};
 
 use super::UiState;
-use super::components::{bytes, command, crumbs, digest, scroll, thousands, time, time_or};
-use super::visitor::{Registries, Visitor};
+use super::components::{command, copy, crumbs, digest, first_command, pager, scroll};
+use super::manifests::holds;
+use super::repositories::{Head, One, platforms};
+use super::visitor::{Visitor, query};
 use crate::error::PageError;
+use crate::texts::thousands;
 
-/// Rows of a tag's history.
-const CHANGES: i64 = 100;
+/// Rows of a tag's history on one page.
+const CHANGES: i64 = 50;
 
 /// What the page shows.
 pub(super) struct Tag {
-    pub(super) registry: String,
-    pub(super) repository: String,
+    pub(super) head: Head,
     pub(super) name: String,
     /// `None`: it points nowhere any more.
     pub(super) now_at: Option<TagRow>,
     pub(super) references: Vec<ReferenceRow>,
     pub(super) history: Vec<TagChangeRow>,
-    pub(super) registries: Registries,
-    pub(super) now: Timestamp,
+    pub(super) first: bool,
+    /// The position behind which the next page of the history begins.
+    pub(super) next: Option<i64>,
 }
 
 /// `GET /r/{name}/-/tags/{tag}`
 pub(super) async fn show(
     ui: &UiState,
     visitor: Visitor,
-    registries: Registries,
-    registry: RegistryName,
+    one: One,
     repository: RepositoryName,
     tag: TagName,
 ) -> Result<Response, PageError> {
-    let visible = visitor.viewer.visible();
-    let seen = repositories::find(&ui.read, &registry, &repository, &visible).await?;
-    seen.ok_or_else(|| visitor.missing())?;
-    let row = tags::find(&ui.read, &registry, &repository, &tag).await?;
-    let first = Paging::first(CHANGES);
-    let history = tags::history(&ui.read, &registry, &repository, &tag, &first).await?;
-    if row.is_none() && history.is_empty() {
+    let row = tags::find(&ui.read, &one.registry, &repository, &tag).await?;
+    let after = visitor.params.get("after").and_then(|position| position.parse().ok());
+    let first = after.is_none();
+    let paging = Paging { after, offset: 0, limit: CHANGES + 1 };
+    let mut history = tags::history(&ui.read, &one.registry, &repository, &tag, &paging).await?;
+    if row.is_none() && history.is_empty() && first {
         return Err(PageError::not_found());
     }
+    let most = usize::try_from(CHANGES).unwrap_or(usize::MAX);
+    let more = history.len() > most;
+    history.truncate(most);
     let references = match row.as_ref().and_then(|row| Digest::parse(&row.digest).ok()) {
-        Some(digest) => manifests::references(&ui.read, &registry, &repository, &digest).await?,
+        Some(digest) => {
+            manifests::references(&ui.read, &one.registry, &repository, &digest).await?
+        }
         None => Vec::new(),
     };
     let page = Tag {
-        registry: registry.to_string(),
-        repository: repository.to_string(),
+        head: Head::of(&visitor, one, &repository),
         name: tag.to_string(),
         now_at: row,
         references,
+        next: history.last().filter(|_| more).map(|change| change.position),
         history,
-        registries,
-        now: visitor.now(),
+        first,
     };
     Ok(visitor.show(&format!("{repository}:{tag}"), body(&page)))
 }
 
 pub(super) fn body(page: &Tag) -> Markup {
-    let path = page.registries.repository(&page.registry, &page.repository);
-    let image = match page.registries.host(&page.registry) {
-        Some(host) => format!("{host}/{}", page.repository),
-        None => page.repository.clone(),
-    };
+    let (t, path) = (page.head.reader.lang, page.head.path());
     html! {
-        (crumbs(&[
-            ("Repositories".to_owned(), "/repositories".to_owned()),
-            (page.repository.clone(), path),
+        (crumbs(t, &[
+            (t.repositories_title().to_owned(), "/repositories".to_owned()),
+            (page.head.row.name.clone(), path),
         ]))
-        h1 { (page.repository) ":" (page.name) }
+        h1 { (page.head.row.name) ":" (page.name) }
         @match &page.now_at {
-            Some(row) => (now_at(page, row, &image)),
-            None => { p.notice.warn { "This tag points nowhere any more. Its history stays." } }
+            Some(row) => (now_at(page, row)),
+            None => { p.notice.warn { (t.tag_gone()) } }
         }
         (history(page))
     }
 }
 
-fn now_at(page: &Tag, row: &TagRow, image: &str) -> Markup {
+fn now_at(page: &Tag, row: &TagRow) -> Markup {
+    let (head, reader, t) = (&page.head, &page.head.reader, page.head.reader.lang);
+    let (image, path) = (head.image(), head.path());
     html! {
-        (command("Pull by tag", &format!("docker pull {image}:{}", row.name)))
-        (command("Pull exactly this content", &format!("docker pull {image}@{}", row.digest)))
-        dl.facts {
-            @if let Some(kind) = &row.kind { div { dt { "Kind" } dd { (kind) } } }
-            @if let Some(media_type) = &row.media_type { div { dt { "Media type" } dd { (media_type) } } }
-            div { dt { "Size" } dd { (bytes(row.total_size)) } }
-            @if !row.platforms.is_empty() { div { dt { "Platforms" } dd { (row.platforms.join(", ")) } } }
-            div { dt { "Pushed" } dd { (time(row.changed_at, page.now)) @if let Some(by) = &row.pushed_by { " by " (by) } } }
-            div { dt { "Pulls" } dd { (thousands(row.pulls.max(row.manifest_pulls))) } }
-            div { dt { "Last pull" } dd { (time_or(row.last_pull_at, page.now, "never")) } }
+        (first_command(t, t.pull_by_tag(), &format!("docker pull {image}:{}", row.name)))
+        (command(t, t.pull_exactly(), &format!("docker pull {image}@{}", row.digest)))
+        dl.list {
+            div { dt { (t.digest_title()) } dd { a.plain href=(format!("{path}/-/manifests/{}", row.digest)) { (digest(&row.digest)) } " " (copy(t, t.digest_title(), &row.digest)) } }
+            @if let Some(kind) = &row.kind { div { dt { (t.kind()) } dd { (kind) } } }
+            @if let Some(media_type) = &row.media_type { div { dt { (t.media_type()) } dd { code { (media_type) } } } }
+            div { dt { (t.size()) } dd { (reader.bytes(row.total_size)) } }
+            div { dt { (t.platforms()) } dd { (platforms(t, &row.platforms)) } }
+            div { dt { (t.pushed()) } dd { (reader.time(row.changed_at)) @if let Some(by) = &row.pushed_by { (t.by(by)) } } }
+            div { dt { (t.pulls_title()) } dd { (thousands(row.pulls.max(row.manifest_pulls))) } }
+            div { dt { (t.last_pull()) } dd { (reader.time_or_never(row.last_pull_at)) } }
         }
-        @if !page.references.is_empty() {
-            h2 { "What it holds" }
-            (scroll("What it holds", html! {
-                table.stack {
-                    caption { "Configuration and layers, or the images of the platforms" }
-                    thead { tr { th scope="col" { "Digest" } th scope="col" { "Media type" } th scope="col" { "Platform" } th.number scope="col" { "Size" } } }
-                    tbody {
-                        @for part in &page.references {
-                            tr {
-                                th scope="row" { (digest(&part.digest)) }
-                                td data-label="Media type" { (part.media_type.as_deref().unwrap_or("not told")) }
-                                td data-label="Platform" { (part.platform.as_deref().unwrap_or("–")) }
-                                td.number data-label="Size" { (bytes(part.size)) }
-                            }
-                        }
-                    }
-                }
-            }))
-        }
+        (holds(reader, &path, &page.references))
     }
 }
 
 fn history(page: &Tag) -> Markup {
+    let (reader, t, path) = (&page.head.reader, page.head.reader.lang, page.head.path());
+    let here = format!("{path}/-/tags/{}", page.name);
+    let next = page.next.map(|at| format!("{here}{}", query(&[("after", Some(&at.to_string()))])));
     html! {
-        h2 { "History" }
-        (scroll("History", html! {
+        h2 { (t.history()) }
+        (scroll(t.history(), html! {
             table.stack {
-                caption { "Every change of this tag, the latest first" }
-                thead { tr { th scope="col" { "Change" } th scope="col" { "Digest" } th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "Event" } } }
+                caption { (t.history_caption()) }
+                thead { tr { th scope="col" { (t.change()) } th scope="col" { (t.digest_title()) } th scope="col" { (t.when()) } th scope="col" { (t.who()) } th scope="col" { (t.event()) } } }
                 tbody {
                     @for change in &page.history {
                         tr {
-                            th scope="row" { (change.change) }
-                            td data-label="Digest" { @match &change.digest { Some(points) => (digest(points)), None => "–" } }
-                            td data-label="When" { (time(change.at, page.now)) }
-                            td data-label="Who" { (change.actor) }
-                            td data-label="Event" { (change.position) }
+                            th scope="row" { (t.tag_change(&change.change)) }
+                            td data-label=(t.digest_title()) { (pointed_to(page, change.digest.as_deref(), &path)) }
+                            td data-label=(t.when()) { (reader.time(change.at)) }
+                            td data-label=(t.who()) { (change.actor) }
+                            td data-label=(t.event()) {
+                                @if page.head.may_see_activity { a href=(format!("/activity/{}", change.position)) { (change.position) } } @else { (change.position) }
+                            }
                         }
                     }
                 }
             }
         }))
+        (pager(t, (!page.first).then_some(here.as_str()), next.as_deref()))
+    }
+}
+
+/// Only what is surely still there is a link.
+fn pointed_to(page: &Tag, to: Option<&str>, path: &str) -> Markup {
+    let current = page.now_at.as_ref().map(|row| row.digest.as_str());
+    html! {
+        @match to {
+            Some(to) if current == Some(to) => a.plain href=(format!("{path}/-/manifests/{to}")) { (digest(to)) },
+            Some(to) => (digest(to)),
+            None => "–",
+        }
     }
 }

@@ -3,33 +3,35 @@
 use std::collections::BTreeSet;
 
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use commands::app_tokens::{self as wishes, NewAppToken};
 use commands::desk::Caller;
 use domain::access::{Action, Resource};
 use domain::app_token::{TokenId, TokenScope};
 use http::StatusCode;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use maud::{Markup, html};
 use projections::app_tokens::{self, AppTokenRow};
 use serde::Deserialize;
 
 use super::UiState;
-use super::components::{Field, command, csrf, empty, scroll, time};
+use super::components::{Field, command, csrf, empty, scroll, wrong};
 use super::home::quoted;
-use super::layout::{Flash, page};
-use super::visitor::{Member, Registries};
+use super::layout::Flash;
+use super::reader::Reader;
+use super::visitor::{Member, Registries, Visitor};
 use crate::auth::SignedForm;
 use crate::error::PageError;
+use crate::texts::Lang;
 
 /// The scopes that the form offers, in words.
-const SCOPES: [(TokenScope, &str, &str); 6] = [
-    (TokenScope::Pull, "pull", "Pull images"),
-    (TokenScope::Push, "push", "Pull and push images"),
-    (TokenScope::Delete, "delete", "Pull and delete images"),
-    (TokenScope::ApiRead, "api_read", "Read over the REST interface"),
-    (TokenScope::ApiWrite, "api_write", "Read and change over the REST interface"),
-    (TokenScope::All, "all", "All of these"),
+const SCOPES: [(TokenScope, &str, fn(Lang) -> &'static str); 6] = [
+    (TokenScope::Pull, "pull", Lang::scope_pull),
+    (TokenScope::Push, "push", Lang::scope_push),
+    (TokenScope::Delete, "delete", Lang::scope_delete),
+    (TokenScope::ApiRead, "api_read", Lang::scope_api_read),
+    (TokenScope::ApiWrite, "api_write", Lang::scope_api_write),
+    (TokenScope::All, "all", Lang::scope_all),
 ];
 /// The lives that the form offers, in days.
 const DAYS: [i64; 4] = [7, 30, 90, 365];
@@ -73,7 +75,7 @@ pub(super) struct Tokens {
     pub(super) wrong: Option<String>,
     pub(super) csrf: String,
     pub(super) registries: Registries,
-    pub(super) now: Timestamp,
+    pub(super) reader: Reader,
 }
 
 /// `GET /me/tokens`
@@ -82,23 +84,23 @@ pub(super) async fn show(
     Member(visitor): Member,
 ) -> Result<Response, PageError> {
     let body = body(&tokens(&ui, &visitor, None, None).await?);
-    Ok(visitor.show("Application tokens", body))
+    Ok(visitor.show(visitor.lang().application_tokens(), body))
 }
 
 /// `POST /me/tokens`: the only page that ever shows the secret. It is an answer and no redirect,
 /// because a secret is in no address and in no store of ours.
 pub(super) async fn create(
     State(ui): State<UiState>,
-    SignedForm { by, form }: SignedForm<Create>,
+    SignedForm { by, form, headers }: SignedForm<Create>,
 ) -> Result<Response, PageError> {
-    let visitor = super::visitor::Visitor::of("/me/tokens", by.viewer, by.session);
+    let visitor = Visitor::of("/me/tokens", by, &headers);
     let scopes = form.scopes();
     let days = form.days.parse().ok().filter(|days| DAYS.contains(days));
-    let expires_at =
-        days.and_then(|days| visitor.now().checked_add(SignedDuration::from_hours(24 * days)).ok());
+    let expires_at = days.and_then(|days| {
+        visitor.viewer.at().checked_add(SignedDuration::from_hours(24 * days)).ok()
+    });
     if scopes.is_empty() || expires_at.is_none() {
-        let text = "Choose at least one thing that the token may do, and how long it is good.";
-        return again(&ui, &visitor, text).await;
+        return again(&ui, &visitor, visitor.lang().token_incomplete()).await;
     }
     let user = visitor.viewer.user().cloned().ok_or_else(PageError::not_found)?;
     let (desk, label) = (&ui.auth.desk, form.label.trim());
@@ -116,20 +118,20 @@ pub(super) async fn create(
     let issued = match made {
         Ok(issued) => issued,
         Err(PageError::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, text }) => {
-            return again(&ui, &visitor, &text).await;
+            return again(&ui, &visitor, &text.in_words(visitor.lang())).await;
         }
         Err(other) => return Err(other),
     };
     ui.auth.graph.reached(issued.position, crate::api::PATIENCE).await?;
     ui.followers.reached(issued.position).await;
     let shown = tokens(&ui, &visitor, Some(issued.secret.to_string()), None).await?;
-    Ok(visitor.show("Application tokens", body(&shown)))
+    Ok(visitor.show(visitor.lang().application_tokens(), body(&shown)))
 }
 
 /// `POST /me/tokens/revoke`
 pub(super) async fn revoke(
     State(ui): State<UiState>,
-    SignedForm { by, form }: SignedForm<Revoke>,
+    SignedForm { by, form, .. }: SignedForm<Revoke>,
 ) -> Result<Response, PageError> {
     let token = form.token.parse().map(TokenId).map_err(|_| PageError::not_found())?;
     let user = by.viewer.user().cloned().ok_or_else(PageError::not_found)?;
@@ -139,19 +141,14 @@ pub(super) async fn revoke(
     Ok(ui.done(done, "/me/tokens", Flash::TokenRevoked).await)
 }
 
-async fn again(
-    ui: &UiState,
-    visitor: &super::visitor::Visitor,
-    wrong: &str,
-) -> Result<Response, PageError> {
+async fn again(ui: &UiState, visitor: &Visitor, wrong: &str) -> Result<Response, PageError> {
     let shown = tokens(ui, visitor, None, Some(wrong.to_owned())).await?;
-    let page = page(&visitor.frame, "Application tokens", body(&shown));
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    Ok(visitor.again(visitor.lang().application_tokens(), body(&shown)))
 }
 
 async fn tokens(
     ui: &UiState,
-    visitor: &super::visitor::Visitor,
+    visitor: &Visitor,
     made: Option<String>,
     wrong: Option<String>,
 ) -> Result<Tokens, PageError> {
@@ -161,59 +158,62 @@ async fn tokens(
         rows: app_tokens::of_user(&ui.read, user).await?,
         made,
         wrong,
-        csrf: visitor.frame.csrf.clone().unwrap_or_default(),
+        csrf: visitor.csrf(),
         registries: ui.registries().await?,
-        now: visitor.now(),
+        reader: visitor.reader(),
     })
 }
 
 pub(super) fn body(page: &Tokens) -> Markup {
-    let host = page.registries.0.first().map_or("the registry", |row| row.host.as_str());
+    let t = page.reader.lang;
+    let host = page.registries.0.first().map_or("registry.example.org", |row| row.host.as_str());
     html! {
-        h1 { "Application tokens" }
-        p { "A token stands in for your password where a program signs in: docker, a build, a script. It may do less than you, and can be taken back alone." }
-        @if let Some(wrong) = &page.wrong { p.notice.bad role="alert" { (wrong) } }
+        (super::me::head(t, "tokens"))
+        p { (t.tokens_text()) }
+        (wrong(page.wrong.as_deref()))
         @if let Some(secret) = &page.made {
             div.notice role="status" {
-                p { "The token is made. Copy it now: it is not shown again." }
-                (command("The token", secret))
-                (command("Log in with it", &format!("docker login {host} -u {}", quoted(&page.user))))
-                p { "Give the token when docker asks for the password." }
+                p { (t.token_made()) }
+                (command(t, t.the_token(), secret))
+                (command(t, t.log_in_with_it(), &format!("docker login {host} -u {}", quoted(&page.user))))
+                p { (t.token_as_password()) }
             }
         }
         @if page.rows.is_empty() {
-            (empty(html! { p { "You have no token yet." } }))
+            (empty(html! { p { (t.no_token()) } }))
         } @else {
-            (scroll("Application tokens", table(page)))
+            (scroll(t.application_tokens(), table(page)))
         }
-        h2 { "A new token" }
+        h2 { (t.new_token()) }
         (new(page))
     }
 }
 
 fn table(page: &Tokens) -> Markup {
+    let (reader, t) = (&page.reader, page.reader.lang);
     html! {
         table.stack {
-            caption { "Your tokens, oldest first" }
+            caption { (t.tokens_caption()) }
             thead { tr {
-                th scope="col" { "What for" } th scope="col" { "May" } th scope="col" { "Made" }
-                th scope="col" { "Good until" } th scope="col" { "Action" }
+                th scope="col" { (t.what_for()) } th scope="col" { (t.token_may()) } th scope="col" { (t.made()) }
+                th scope="col" { (t.good_until()) } th scope="col" { (t.action()) }
             } }
             tbody {
                 @for row in &page.rows {
+                    @let scopes: Vec<_> = row.scopes.iter().map(|scope| t.scope(scope)).collect();
                     tr {
                         th scope="row" { (row.label) }
-                        td data-label="May" { (row.scopes.join(", ").replace('_', " ")) @if let Some(inside) = &row.namespaces { ", only in " (inside.join(", ")) } }
-                        td data-label="Made" { (time(row.created_at, page.now)) }
-                        td data-label="Good until" {
-                            (time(row.expires_at, page.now))
-                            @if row.expires_at <= page.now { " " span.badge.warn { "expired" } }
+                        td data-label=(t.token_may()) { (scopes.join(", ")) @if let Some(inside) = &row.namespaces { (t.token_inside(&inside.join(", "))) } }
+                        td data-label=(t.made()) { (reader.time(row.created_at)) }
+                        td data-label=(t.good_until()) {
+                            (reader.time(row.expires_at))
+                            @if row.expires_at <= reader.now { " " span.badge.warn { (t.expired()) } }
                         }
-                        td data-label="Action" {
+                        td data-label=(t.action()) {
                             form.inline method="post" action="/me/tokens/revoke" {
                                 (csrf(&page.csrf))
                                 input type="hidden" name="token" value=(row.token.to_string());
-                                button.small.danger type="submit" aria-label=(format!("Revoke {}", row.label)) { "Revoke" }
+                                button.small.danger type="submit" aria-label=(t.revoke_token(&row.label)) { (t.revoke()) }
                             }
                         }
                     }
@@ -224,26 +224,27 @@ fn table(page: &Tokens) -> Markup {
 }
 
 fn new(page: &Tokens) -> Markup {
+    let t = page.reader.lang;
     html! {
         form method="post" action="/me/tokens" {
             (csrf(&page.csrf))
-            (Field { hint: Some("Your own words, such as “laptop” or “CI of app”."), ..Field::text("label", "What for") }.draw())
+            (Field { hint: Some(t.what_for_hint()), ..Field::text("label", t.what_for()) }.draw())
             fieldset {
-                legend { "It may" }
+                legend { (t.it_may()) }
                 @for (_, name, words) in SCOPES {
                     div.choice {
                         input id=(format!("scope-{name}")) type="checkbox" name=(name) value="on" checked[name == "push"];
-                        label for=(format!("scope-{name}")) { (words) }
+                        label for=(format!("scope-{name}")) { (words(t)) }
                     }
                 }
             }
             div.field {
-                label for="days" { "It is good for" }
+                label for="days" { (t.good_for()) }
                 select id="days" name="days" {
-                    @for days in DAYS { option value=(days) selected[days == 90] { (days) " days" } }
+                    @for days in DAYS { option value=(days) selected[days == 90] { (t.days(days)) } }
                 }
             }
-            button.primary type="submit" { "Make the token" }
+            button.primary type="submit" { (t.make_token()) }
         }
     }
 }

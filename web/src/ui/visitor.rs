@@ -8,19 +8,20 @@ use commands::desk::Caller;
 use commands::execute::CommandError;
 use domain::access::{Action, Resource};
 use domain::event::Position;
-use domain::name::RegistryName;
-use http::header::{COOKIE, SET_COOKIE};
+use domain::name::{RegistryName, UserName};
+use http::header::{ACCEPT_LANGUAGE, COOKIE, SET_COOKIE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
-use jiff::Timestamp;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use maud::Markup;
 use projections::registries::{self, RegistryRow};
 
 use super::UiState;
 use super::layout::{Flash, Frame, page};
+use super::reader::Reader;
 use crate::api::PATIENCE;
-use crate::auth::{Auth, MaybeSignedIn, Session, SignedIn, Viewer};
+use crate::auth::{Auth, MaybeSignedIn, Preferences, Session, SignedIn, Viewer};
 use crate::error::{PageError, Refusal};
+use crate::texts::Lang;
 
 /// The cookie of [`Flash`].
 const FLASH: &str = "portus-flash";
@@ -67,31 +68,63 @@ where
 
 impl Visitor {
     fn new(parts: &Parts, viewer: Viewer, session: Option<Session>) -> Self {
-        let mut this = Self::at(parts.uri.path(), viewer, session);
+        let mut this = Self::at(parts.uri.path(), &parts.headers, viewer, session);
         this.params = Params::parse(parts.uri.query().unwrap_or_default());
         this.frame.flash = flash(&parts.headers);
         this
     }
 
     /// Somebody who has sent a form, for the page that answers it.
-    pub(super) fn of(path: &str, viewer: Viewer, session: Session) -> Self {
-        Self::at(path, viewer, Some(session))
+    pub(super) fn of(path: &str, by: SignedIn, headers: &HeaderMap) -> Self {
+        Self::at(path, headers, by.viewer, Some(by.session))
     }
 
-    fn at(path: &str, viewer: Viewer, session: Option<Session>) -> Self {
+    fn at(path: &str, headers: &HeaderMap, viewer: Viewer, session: Option<Session>) -> Self {
+        let look = match &session {
+            Some(session) => session.preferences.clone(),
+            None => Preferences::of_cookie(headers),
+        };
         let frame = Frame {
             path: path.to_owned(),
             user: viewer.user().map(ToString::to_string),
+            admin: viewer.may(Action::AdminPanel, &Resource::System),
             csrf: session.as_ref().map(Session::csrf),
             position: Some(viewer.graph().position().0),
             flash: None,
+            reader: Reader::of(&look, accept_language(headers), viewer.at()),
+            look,
         };
         Self { viewer, session, params: Params::default(), frame }
     }
 
-    /// The moment for which the page is shown.
-    pub(super) fn now(&self) -> Timestamp {
-        self.viewer.at()
+    /// In which words and whose time the page is.
+    pub(super) fn reader(&self) -> Reader {
+        self.frame.reader.clone()
+    }
+
+    /// The language of the page.
+    pub(super) fn lang(&self) -> Lang {
+        self.frame.reader.lang
+    }
+
+    /// The form token; empty for those who have no session, whose forms are refused.
+    pub(super) fn csrf(&self) -> String {
+        self.frame.csrf.clone().unwrap_or_default()
+    }
+
+    /// Who is signed in; a page for people only.
+    pub(super) fn user(&self) -> Result<&UserName, PageError> {
+        self.viewer.user().ok_or_else(PageError::not_found)
+    }
+
+    /// The page again, with what is wrong in it.
+    pub(super) fn again(&self, title: &str, body: Markup) -> Response {
+        (StatusCode::UNPROCESSABLE_ENTITY, page(&self.frame, title, body)).into_response()
+    }
+
+    /// Whether the viewer may do something.
+    pub(super) fn may(&self, action: Action, resource: &Resource) -> bool {
+        self.viewer.may(action, resource)
     }
 
     /// The page in its frame. A message is shown once.
@@ -151,8 +184,7 @@ impl UiState {
                 done => return Ok(done?),
             }
         }
-        let text = "Too many changes at once. Try again in a moment.";
-        Err(PageError::new(http::StatusCode::SERVICE_UNAVAILABLE, text))
+        Err(PageError::new(StatusCode::SERVICE_UNAVAILABLE, Lang::too_many_changes))
     }
 
     /// Waits until what was written can be seen, and goes to `path` with a message.
@@ -184,6 +216,11 @@ pub(super) fn go(path: &str, flash: Flash) -> Response {
     response
 }
 
+/// What a browser says of its languages.
+pub(super) fn accept_language(headers: &HeaderMap) -> &str {
+    headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
 fn flash(headers: &HeaderMap) -> Option<Flash> {
     headers
         .get_all(COOKIE)
@@ -195,6 +232,7 @@ fn flash(headers: &HeaderMap) -> Option<Flash> {
 }
 
 /// All registries.
+#[derive(Clone)]
 pub(super) struct Registries(pub(super) Vec<RegistryRow>);
 
 impl Registries {

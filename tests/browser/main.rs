@@ -1,0 +1,11 @@
+//! Pages in a real Chromium: what a checker of accessibility says, whether anything overflows,
+//! complains or asks elsewhere; and the main ways through, without script and by keyboard alone.
+//!
+//! Where there is no Chromium, each test says so and passes.
+
+mod chromium;
+mod flows;
+mod live;
+mod pictures;
+mod samples;
+mod world;

@@ -1,0 +1,209 @@
+//! Teams and namespaces through their forms.
+
+use domain::namespace::Visibility;
+use tests::site::Site;
+
+use super::{push, signed_in, team};
+
+#[tokio::test]
+async fn a_team_is_made_filled_changed_and_deleted() {
+    let site = Site::start().await;
+    for name in ["alice", "bob"] {
+        site.register(name).await;
+    }
+    let mut alice = signed_in(&site, "alice").await;
+    let new = alice.open("/teams/new").await;
+    let wrong = alice.submit(&new, "/teams/new", &[("name", "-")]).await;
+    assert_eq!((wrong.status.as_u16(), wrong.count("[role=alert]")), (422, 1));
+    let page = alice.submit(&new, "/teams/new", &[("name", "Night Shift")]).await;
+    assert_eq!(page.path, "/teams/night%20shift");
+    assert_eq!(page.all("p.notice[role=status]"), ["Made."]);
+    assert_eq!(page.all("tbody th a"), ["alice"], "who makes a team owns it");
+
+    let members = "/teams/night%20shift/members";
+    let wrong = alice.submit(&page, members, &[("user", "nobody"), ("role", "viewer")]).await;
+    assert_eq!((wrong.status.as_u16(), wrong.count("#user-wrong")), (422, 1), "{}", wrong.text);
+    let page = alice.submit(&page, members, &[("user", "bob"), ("role", "viewer")]).await;
+    assert_eq!(page.all("tbody th a"), ["alice", "bob"], "read your own writes");
+
+    // A viewer sees the team and changes nothing.
+    let mut bob = signed_in(&site, "bob").await;
+    let seen = bob.open("/teams/night%20shift").await;
+    assert_eq!((seen.status.as_u16(), seen.count("main form")), (200, 0));
+    assert_eq!(bob.open("/teams/night%20shift/settings").await.status, 403);
+    assert_eq!(bob.open("/teams/night%20shift/delete").await.status, 403);
+    let token = bob.csrf("/").await;
+    let fields = [("csrf", token.as_str()), ("user", "bob"), ("role", "owner")];
+    let request =
+        bob.request(reqwest::Method::POST, "/teams/night%20shift/members/role").form(&fields);
+    assert_eq!(bob.ask(request, "").await.status, 403);
+
+    // The last owner stays.
+    let remove = format!("{members}/remove");
+    let fields = [("csrf", page.csrf()), ("user", "alice".to_owned())];
+    let request = alice.request(reqwest::Method::POST, &remove).form(&fields);
+    let refused = alice.ask(request, &remove).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.words().contains("at least one owner"), "{}", refused.words());
+    let fields = [("csrf", page.csrf()), ("user", "bob".to_owned())];
+    let request = alice.request(reqwest::Method::POST, &remove).form(&fields);
+    assert_eq!(alice.ask(request, &remove).await.status, 303);
+    assert_eq!(bob.open("/teams/night%20shift").await.status, 404, "who has left sees no team");
+
+    let page = alice.open("/teams/night%20shift/settings").await;
+    let to = "/teams/night%20shift/settings";
+    let page = alice.submit(&page, to, &[("description", "watches\r\nat night")]).await;
+    assert_eq!(page.all("p.lead"), ["watches at night"]);
+
+    let delete = "/teams/night%20shift/delete";
+    let page = alice.open(delete).await;
+    let password = Site::password("alice");
+    let wrong = alice.submit(&page, delete, &[("name", "night"), ("password", &password)]).await;
+    assert_eq!((wrong.status.as_u16(), wrong.count("#name-wrong")), (422, 1));
+    let filled = [("name", "night shift"), ("password", "not the password")];
+    let wrong = alice.submit(&page, delete, &filled).await;
+    assert_eq!((wrong.status.as_u16(), wrong.count("#password-wrong")), (422, 1));
+    let filled = [("name", "night shift"), ("password", &*password)];
+    let gone = alice.submit(&page, delete, &filled).await;
+    assert_eq!(
+        (gone.path.as_str(), gone.all("p.notice[role=status]")),
+        ("/teams", vec!["Deleted.".to_owned()])
+    );
+    assert_eq!(alice.open("/teams/night%20shift").await.status, 404);
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_namespace_is_made_shown_given_away_and_deleted() {
+    let site = Site::start().await;
+    for name in ["alice", "bob", "eve"] {
+        site.register(name).await;
+    }
+    team(&site, "crew", "alice", Visibility::Private).await;
+    team(&site, "other", "alice", Visibility::Private).await;
+    let mut alice = signed_in(&site, "alice").await;
+    let new = alice.open("/namespaces/new?team=crew").await;
+    for (filled, status) in [
+        (vec![("name", "Not Good"), ("team", "crew")], 422),
+        (vec![("name", "tools"), ("team", "nothing")], 404),
+        (vec![("name", "crew"), ("team", "crew")], 422),
+        (vec![("name", "tools"), ("team", "crew"), ("visibility", "secret")], 422),
+    ] {
+        let page = alice.submit(&new, "/namespaces/new", &filled).await;
+        assert_eq!(page.status.as_u16(), status, "{filled:?}: {}", page.words());
+    }
+    let page = alice.submit(&new, "/namespaces/new", &[("name", "tools"), ("team", "crew")]).await;
+    assert_eq!(page.path, "/n/tools");
+    assert_eq!(page.all(".headline .badge"), ["private"]);
+
+    let mut eve = signed_in(&site, "eve").await;
+    assert_eq!(eve.open("/n/tools").await.status, 404);
+    let settings = alice.open("/n/tools/-/settings").await;
+    let page =
+        alice.submit(&settings, "/n/tools/-/visibility", &[("visibility", "protected")]).await;
+    assert_eq!(page.all(".headline .badge"), ["protected"], "read your own writes");
+    assert_eq!(eve.open("/n/tools").await.status, 200);
+    assert!(!eve.open("/n/tools").await.words().contains("crew"), "the team is not for strangers");
+    assert_eq!(eve.open("/n/tools/-/settings").await.status, 403);
+    let token = eve.csrf("/").await;
+    for (path, field, value) in [
+        ("/n/tools/-/settings", "description", "mine"),
+        ("/n/tools/-/visibility", "visibility", "public"),
+        ("/n/tools/-/team", "team", "other"),
+        ("/n/tools/-/delete", "name", "tools"),
+    ] {
+        let request =
+            eve.request(reqwest::Method::POST, path).form(&[("csrf", &*token), (field, value)]);
+        assert_eq!(eve.ask(request, path).await.status, 403, "{path}");
+    }
+
+    let page =
+        alice.submit(&settings, "/n/tools/-/settings", &[("description", "what we use")]).await;
+    assert_eq!(page.all("p.lead"), ["what we use"]);
+    let page = alice.submit(&settings, "/n/tools/-/team", &[("team", "other")]).await;
+    assert_eq!(page.path, "/namespaces");
+    assert!(alice.open("/n/tools").await.words().contains("Team other"));
+
+    let page = alice.open("/n/tools/-/delete").await;
+    let wrong = alice.submit(&page, "/n/tools/-/delete", &[("name", "crew")]).await;
+    assert_eq!((wrong.status.as_u16(), wrong.count("#name-wrong")), (422, 1));
+    push(&site, "alice", "tools/hammer:1").await;
+    let full = alice.submit(&page, "/n/tools/-/delete", &[("name", "tools")]).await;
+    assert_eq!(full.status, 422, "what holds images stays");
+    let new = alice.open("/namespaces/new?team=crew").await;
+    alice.submit(&new, "/namespaces/new", &[("name", "empty"), ("team", "crew")]).await;
+    let page = alice.open("/n/empty/-/delete").await;
+    let gone = alice.submit(&page, "/n/empty/-/delete", &[("name", "empty")]).await;
+    assert_eq!(gone.path, "/namespaces");
+    assert_eq!(alice.open("/n/empty").await.status, 404);
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_repository_says_who_may_do_what_and_why() {
+    let site = Site::start().await;
+    for name in ["alice", "bob"] {
+        site.register(name).await;
+    }
+    team(&site, "crew", "alice", Visibility::Protected).await;
+    push(&site, "alice", "crew/app:1").await;
+    let mut alice = signed_in(&site, "alice").await;
+    let page = alice.open("/r/crew/app/-/access?user=bob").await;
+    let words = page.words();
+    for said in
+        ["alice", "owner of team crew", "What bob may do here", "Contributors and owners push"]
+    {
+        assert!(words.contains(said), "{said}: {words}");
+    }
+    // Bob reads, and does not learn who is in the team, nor asks for others.
+    let mut bob = signed_in(&site, "bob").await;
+    let page = bob.open("/r/crew/app/-/access?user=alice").await;
+    assert_eq!(page.status, 200);
+    assert!(page.words().contains("What bob may do here"), "{}", page.words());
+    assert!(!page.words().contains("alice"), "{}", page.words());
+
+    let page = alice.open("/r/crew/app/-/settings").await;
+    let page = alice.submit(&page, "/r/crew/app/-/settings", &[("description", "our shop")]).await;
+    assert_eq!(page.all("p.lead"), ["our shop"]);
+    let long = "x".repeat(5_000);
+    let wrong = alice
+        .submit(
+            &alice_settings(&mut alice).await,
+            "/r/crew/app/-/settings",
+            &[("description", &long)],
+        )
+        .await;
+    assert_eq!((wrong.status.as_u16(), wrong.count("#description-wrong")), (422, 1));
+    assert!(wrong.text.contains(&long), "what was typed stays");
+    assert_eq!(bob.open("/r/crew/app/-/settings").await.status, 403);
+    site.stop().await;
+}
+
+async fn alice_settings(alice: &mut super::Browser) -> super::browser::Page {
+    alice.open("/r/crew/app/-/settings").await
+}
+
+#[tokio::test]
+async fn a_manifest_has_a_page_and_an_event_has_one_too() {
+    let site = Site::start().await;
+    for name in ["alice", "eve"] {
+        site.register(name).await;
+    }
+    team(&site, "crew", "alice", Visibility::Private).await;
+    let position = push(&site, "alice", "crew/app:1").await;
+    let mut alice = signed_in(&site, "alice").await;
+    let digest = super::digest("crew/app:1");
+    let page = alice.open(&format!("/r/crew/app/-/manifests/{digest}")).await;
+    assert_eq!(page.all(".chip"), ["1"]);
+    let absent = super::digest("nothing");
+    let gone = alice.open(&format!("/r/crew/app/-/manifests/{absent}")).await;
+    assert_eq!(gone.status, 404);
+    let event = format!("/activity/{}", position.0);
+    let page = alice.open(&event).await;
+    assert!(page.words().contains("alice pushed crew/app:1"), "{}", page.words());
+    let mut eve = signed_in(&site, "eve").await;
+    let hidden = eve.open(&event).await;
+    let absent = eve.open("/activity/999999").await;
+    assert_eq!((hidden.status.as_u16(), absent.status.as_u16()), (404, 404));
+    site.stop().await;
+}

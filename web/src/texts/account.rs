@@ -1,0 +1,123 @@
+//! Signing in, and one's own account.
+
+use super::{phrases, words};
+
+words! {
+    password: "Password" | "Passwort";
+    no_administrator_yet: "There is no administrator yet." | "Es gibt noch keinen Administrator.";
+    sign_in_wrong: "That did not work: name or password is wrong, or this account may not sign in here."
+        | "Das ging nicht: Name oder Passwort ist falsch, oder dieses Konto darf sich hier nicht anmelden.";
+    tokens_do_not_open: "Application tokens are for docker and scripts; they do not open these pages."
+        | "Anwendungstoken sind für docker und Skripte; diese Seiten öffnen sie nicht.";
+
+    first_administrator: "First administrator" | "Erster Administrator";
+    setup_text: "This service has no administrator yet. Whoever started it knows the one-time secret: it was printed at the start, and lies in the data folder. It works once."
+        | "Dieser Dienst hat noch keinen Administrator. Wer ihn gestartet hat, kennt das Einmalgeheimnis: Es wurde beim Start ausgegeben und liegt im Datenordner. Es gilt einmal.";
+    one_time_secret: "One-time secret" | "Einmalgeheimnis";
+    make_me_administrator: "Make me the administrator" | "Mich zum Administrator machen";
+
+    account_parts: "Parts of your account" | "Teile Ihres Kontos";
+    profile: "Profile" | "Profil";
+    security: "Security" | "Sicherheit";
+    preferences: "Preferences" | "Vorlieben";
+
+    profile_text: "Your user name is part of what is recorded, and stays. What you enter here is kept apart, sealed with a key of your own, and can be erased."
+        | "Ihr Name ist Teil der Aufzeichnung und bleibt. Was Sie hier eingeben, liegt getrennt davon, versiegelt mit einem eigenen Schlüssel, und lässt sich löschen.";
+    display_name: "Display name" | "Anzeigename";
+    email: "E-mail" | "E-Mail";
+    roles: "Roles" | "Ämter";
+    role_admin: "administrator" | "Administrator";
+    role_auditor: "auditor" | "Revisor";
+    role_none: "none" | "keine";
+    own_teams: "Your teams" | "Ihre Teams";
+
+    application_tokens: "Application tokens" | "Anwendungstoken";
+    tokens_text: "A token stands in for your password where a program signs in: docker, a build, a script. It may do less than you, and can be taken back alone."
+        | "Ein Token steht für Ihr Passwort, wo sich ein Programm anmeldet: docker, ein Build, ein Skript. Es darf weniger als Sie und lässt sich einzeln zurücknehmen.";
+    token_made: "The token is made. Copy it now: it is not shown again." | "Das Token ist ausgestellt. Kopieren Sie es jetzt: Es wird nicht wieder gezeigt.";
+    the_token: "The token" | "Das Token";
+    log_in_with_it: "Log in with it" | "Damit anmelden";
+    token_as_password: "Give the token when docker asks for the password." | "Geben Sie das Token ein, wenn docker nach dem Passwort fragt.";
+    no_token: "You have no token yet." | "Sie haben noch kein Token.";
+    new_token: "A new token" | "Ein neues Token";
+    tokens_caption: "Your tokens, oldest first" | "Ihre Token, die ältesten zuerst";
+    what_for: "What for" | "Wofür";
+    what_for_hint: "Your own words, such as “laptop” or “CI of app”." | "Ihre eigenen Worte, etwa „Laptop“ oder „CI von app“.";
+    token_may: "May" | "Darf";
+    it_may: "It may" | "Es darf";
+    made: "Made" | "Ausgestellt";
+    good_until: "Good until" | "Gilt bis";
+    expired: "expired" | "abgelaufen";
+    revoke: "Revoke" | "Widerrufen";
+    good_for: "It is good for" | "Es gilt";
+    make_token: "Make the token" | "Token ausstellen";
+    token_incomplete: "Choose at least one thing that the token may do, and how long it is good."
+        | "Wählen Sie mindestens eine Sache, die das Token darf, und wie lange es gilt.";
+    scope_pull: "Pull images" | "Images pullen";
+    scope_push: "Pull and push images" | "Images pullen und pushen";
+    scope_delete: "Pull and delete images" | "Images pullen und löschen";
+    scope_api_read: "Read over the REST interface" | "Über die REST-Schnittstelle lesen";
+    scope_api_write: "Read and change over the REST interface" | "Über die REST-Schnittstelle lesen und ändern";
+    scope_all: "All of these" | "All dies";
+
+    change_password: "Change the password" | "Passwort ändern";
+    old_password: "Present password" | "Jetziges Passwort";
+    new_password: "New password" | "Neues Passwort";
+    sessions: "Where you are signed in" | "Wo Sie angemeldet sind";
+    sessions_caption: "Sessions, the one used last first" | "Sitzungen, die zuletzt benutzte zuerst";
+    session_program: "Program" | "Programm";
+    session_address: "Address" | "Adresse";
+    session_begun: "Signed in" | "Angemeldet";
+    session_seen: "Last seen" | "Zuletzt gesehen";
+    this_session: "this one" | "diese";
+    end_session: "End" | "Beenden";
+    end_others: "Sign out everywhere else" | "Überall sonst abmelden";
+    end_others_text: "Ends all your other sessions, and all refresh tokens that docker holds. Application tokens stay good."
+        | "Beendet alle Ihre anderen Sitzungen und alle Erneuerungstoken, die docker hat. Anwendungstoken gelten weiter.";
+
+    theme: "Theme" | "Farben";
+    theme_auto: "As the device says" | "Wie das Gerät es sagt";
+    theme_light: "Light" | "Hell";
+    theme_dark: "Dark" | "Dunkel";
+    language: "Language" | "Sprache";
+    language_auto: "As the browser asks" | "Wie der Browser es wünscht";
+    time_zone: "Time zone" | "Zeitzone";
+    time_zone_hint: "A name such as Europe/Berlin; empty means UTC." | "Ein Name wie Europe/Berlin; leer heißt UTC.";
+    time_zone_wrong: "There is no time zone of this name." | "Eine Zeitzone dieses Namens gibt es nicht.";
+    times: "Times" | "Zeiten";
+    times_ago: "As “3 hours ago”" | "Als „vor 3 Stunden“";
+    times_exact: "As date and time of day" | "Als Datum und Uhrzeit";
+    shortcuts: "Single keys" | "Einzelne Tasten";
+    shortcuts_on: "Do what the help page says" | "Tun, was die Hilfe sagt";
+    shortcuts_off: "Do nothing" | "Tun nichts";
+    density: "Rows" | "Zeilen";
+    density_normal: "With some space" | "Mit etwas Abstand";
+    density_dense: "Close together" | "Dicht beieinander";
+}
+
+phrases! {
+    password_hint(min: usize): "At least {min} characters; a sentence is easier to remember than a riddle."
+        | "Mindestens {min} Zeichen; ein Satz merkt sich leichter als ein Rätsel.";
+    revoke_token(label: &str): "Revoke {label}" | "{label} widerrufen";
+    days(days: i64): "{days} days" | "{days} Tage";
+    token_inside(namespaces: &str): ", only in {namespaces}" | ", nur in {namespaces}";
+}
+
+impl super::Lang {
+    /// What a token may, in a few words.
+    pub(crate) fn scope(self, stored: &str) -> &str {
+        match (self, stored) {
+            (_, "pull") => "pull",
+            (_, "push") => "push",
+            (Self::En, "delete") => "delete",
+            (Self::De, "delete") => "löschen",
+            (Self::En, "api_read") => "REST: read",
+            (Self::De, "api_read") => "REST: lesen",
+            (Self::En, "api_write") => "REST: change",
+            (Self::De, "api_write") => "REST: ändern",
+            (Self::En, "all") => "everything",
+            (Self::De, "all") => "alles",
+            (_, other) => other,
+        }
+    }
+}

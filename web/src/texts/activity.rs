@@ -1,0 +1,151 @@
+//! What has happened, in a sentence each.
+
+use super::{phrases, sentences, words};
+
+sentences! {
+    did_push(who, image): { (who) " pushed " (image) } | { (who) " hat " (image) " gepusht" };
+    did_pull(who, image): { (who) " pulled " (image) } | { (who) " hat " (image) " gepullt" };
+    did_mount(who, image): { (who) " mounted a layer into " (image) } | { (who) " hat einen Layer in " (image) " eingehängt" };
+    did_delete(who, what): { (who) " deleted " (what) } | { (who) " hat " (what) " gelöscht" };
+    did_delete_tag(who, image): { (who) " deleted the tag " (image) } | { (who) " hat den Tag " (image) " gelöscht" };
+    did_see(image): { "Portus saw " (image) " in the registry" } | { "Portus hat " (image) " in der Registry gesehen" };
+    did_look(image): { "Portus looked at " (image) " in the registry" } | { "Portus hat " (image) " in der Registry angesehen" };
+    did_miss(image): { "Portus no longer sees " (image) " in the registry" } | { "Portus sieht " (image) " nicht mehr in der Registry" };
+    did_restart_registry(name): { "The registry " (name) " was started anew" } | { "Die Registry " (name) " wurde neu gestartet" };
+    did_misread(name, why): { "A notification of " (name) " could not be read: " (why) } | { "Eine Meldung von " (name) " war nicht lesbar: " (why) };
+    did_describe(who, what): { (who) " described " (what) } | { (who) " hat " (what) " beschrieben" };
+    did_make_namespace(who, visibility, name): { (who) " made the " (visibility) " namespace " (name) }
+        | { (who) " hat den Namespace " (name) " angelegt (" (visibility) ")" };
+    did_describe_namespace(who, name): { (who) " described the namespace " (name) } | { (who) " hat den Namespace " (name) " beschrieben" };
+    did_change_visibility(who, name, from, to): { (who) " changed the namespace " (name) " from " (from) " to " (to) }
+        | { (who) " hat den Namespace " (name) " von " (from) " auf " (to) " gestellt" };
+    did_change_team(who, name, from, to): { (who) " gave the namespace " (name) " from team " (from) " to team " (to) }
+        | { (who) " hat den Namespace " (name) " von Team " (from) " an Team " (to) " gegeben" };
+    did_grant(who, name): { (who) " gave somebody more a right on the namespace " (name) } | { (who) " hat ein weiteres Recht am Namespace " (name) " vergeben" };
+    did_revoke_grant(who, name): { (who) " took a right on the namespace " (name) " back" } | { (who) " hat ein Recht am Namespace " (name) " zurückgenommen" };
+    did_delete_namespace(who, name): { (who) " deleted the namespace " (name) } | { (who) " hat den Namespace " (name) " gelöscht" };
+    did_make_team(who, name): { (who) " made the team " (name) } | { (who) " hat das Team " (name) " angelegt" };
+    did_describe_team(who, name): { (who) " described the team " (name) } | { (who) " hat das Team " (name) " beschrieben" };
+    did_add_member(who, user, team, role): { (who) " added " (user) " to the team " (team) " as " (role) }
+        | { (who) " hat " (user) " als " (role) " in das Team " (team) " aufgenommen" };
+    did_change_role(who, user, team, from, to): { (who) " changed " (user) " in the team " (team) " from " (from) " to " (to) }
+        | { (who) " hat " (user) " im Team " (team) " von " (from) " zu " (to) " gemacht" };
+    did_remove_member(who, user, team): { (who) " removed " (user) " from the team " (team) } | { (who) " hat " (user) " aus dem Team " (team) " entfernt" };
+    did_delete_team(who, name): { (who) " deleted the team " (name) } | { (who) " hat das Team " (name) " gelöscht" };
+    did_register(who, user): { (who) " registered " (user) } | { (who) " hat das Konto " (user) " angelegt" };
+    did_disable(who, user): { (who) " disabled " (user) } | { (who) " hat " (user) " gesperrt" };
+    did_enable(who, user): { (who) " enabled " (user) } | { (who) " hat " (user) " freigegeben" };
+    did_make_auditor(who, user): { (who) " made " (user) " an auditor" } | { (who) " hat " (user) " zum Revisor gemacht" };
+    did_end_auditor(who, user): { (who) " ended that " (user) " is an auditor" } | { (who) " hat beendet, dass " (user) " Revisor ist" };
+    did_change_password(who, user): { (who) " changed the password of " (user) } | { (who) " hat das Passwort von " (user) " geändert" };
+    did_change_profile(who, user): { (who) " changed the profile of " (user) } | { (who) " hat das Profil von " (user) " geändert" };
+    did_end_sessions(who, user): { (who) " ended all sessions of " (user) } | { (who) " hat alle Sitzungen von " (user) " beendet" };
+    did_erase(who, user): { (who) " erased the personal data of " (user) } | { (who) " hat die personenbezogenen Daten von " (user) " gelöscht" };
+    did_remove_user(who, user): { (who) " removed " (user) } | { (who) " hat " (user) " entfernt" };
+    did_make_admin(who, user): { (who) " made " (user) " an administrator" } | { (who) " hat " (user) " zum Administrator gemacht" };
+    did_end_admin(who, user): { (who) " ended that " (user) " is an administrator" } | { (who) " hat beendet, dass " (user) " Administrator ist" };
+    did_make_token(who, label, user): { (who) " made the application token “" (label) "” of " (user) } | { (who) " hat das Anwendungstoken „" (label) "“ von " (user) " ausgestellt" };
+    did_revoke_token(who, user): { (who) " revoked an application token of " (user) } | { (who) " hat ein Anwendungstoken von " (user) " widerrufen" };
+    did_star(who, what): { (who) " starred " (what) } | { (who) " hat " (what) " mit einem Stern markiert" };
+    did_unstar(who, what): { (who) " took the star of " (what) " back" } | { (who) " hat den Stern von " (what) " entfernt" };
+    did_add_registry(who, name): { (who) " added the registry " (name) } | { (who) " hat die Registry " (name) " hinzugefügt" };
+    did_change_registry(who, name): { (who) " changed the settings of the registry " (name) } | { (who) " hat die Einstellungen der Registry " (name) " geändert" };
+    did_rotate_secret(who, name): { (who) " gave the registry " (name) " a new notification secret" } | { (who) " hat der Registry " (name) " ein neues Meldegeheimnis gegeben" };
+    did_remove_registry(who, name): { (who) " removed the registry " (name) } | { (who) " hat die Registry " (name) " entfernt" };
+    did_sign_in(user): { (user) " signed in" } | { (user) " hat sich angemeldet" };
+    did_sign_out(user): { (user) " signed out" } | { (user) " hat sich abgemeldet" };
+    did_fail_sign_in(user, why): { "A sign-in as " (user) " failed: " (why) } | { "Eine Anmeldung als " (user) " schlug fehl: " (why) };
+    did_lock_out(user): { "Too many different secrets were tried for " (user) } | { "Für " (user) " wurden zu viele verschiedene Geheimnisse probiert" };
+    did_refresh(user, service): { (user) " was given a refresh token for " (service) } | { (user) " hat ein Erneuerungstoken für " (service) " erhalten" };
+    did_start(version): { "Portus " (version) " started" } | { "Portus " (version) " ist gestartet" };
+    did_stop(version): { "Portus " (version) " stopped" } | { "Portus " (version) " wurde beendet" };
+    did_rebuild(name): { "The projection " (name) " was built anew" } | { "Die Projektion " (name) " wurde neu aufgebaut" };
+    did_halt(name, why): { "The projection " (name) " stopped: " (why) } | { "Die Projektion " (name) " steht still: " (why) };
+    was_refused(scope): { " was refused " (scope) } | { " wurde abgelehnt: " (scope) };
+    was_reduced(scope, granted): { " asked for " (scope) " and was granted " (granted) " only" } | { " wollte " (scope) " und bekam nur " (granted) };
+    was_granted(scope, granted): { " asked for " (scope) " and was granted " (granted) } | { " wollte " (scope) " und bekam " (granted) };
+}
+
+words! {
+    did_rotate_key: "The signing key changed" | "Der Signaturschlüssel hat gewechselt";
+    was_refused_a_token: " was refused a token" | " bekam kein Token";
+    somebody: "somebody" | "jemand";
+    something: "something" | "etwas";
+    a_team: "a team" | "ein Team";
+    a_namespace: "a namespace" | "ein Namespace";
+    a_registry: "a registry" | "eine Registry";
+    an_unknown_name: "an unknown name" | "ein unbekannter Name";
+    global_namespace: "(global)" | "(global)";
+
+    who: "Who" | "Wer";
+    what: "What" | "Was";
+    outcome: "Outcome" | "Ergebnis";
+    repository: "Repository" | "Repository";
+    everything: "Everything" | "Alles";
+    any: "Any" | "Jedes";
+    filter: "Filter" | "Filtern";
+    clear: "Clear" | "Zurücksetzen";
+    nothing_fits: "Nothing that you may see fits." | "Nichts, was Sie sehen dürfen, passt.";
+    feed_shows: "The feed shows what happens to your namespaces, teams and account, and to public namespaces. "
+        | "Hier steht, was mit Ihren Namespaces, Teams und Ihrem Konto geschieht, und mit öffentlichen Namespaces. ";
+    show_everything: "Show everything" | "Alles zeigen";
+    nothing_happened: "Nothing has happened yet that you may see." | "Noch ist nichts geschehen, was Sie sehen dürfen.";
+    kind_content: "Everything in registries" | "Alles in Registries";
+    kind_pushes: "Pushes" | "Pushes";
+    kind_pulls: "Pulls" | "Pulls";
+    kind_deleted: "Deleted images" | "Gelöschte Images";
+    kind_deleted_tags: "Deleted tags" | "Gelöschte Tags";
+    kind_auth: "Everything at the doors" | "Alles an den Türen";
+    kind_decisions: "Token decisions" | "Token-Entscheidungen";
+    kind_failures: "Failed sign-ins" | "Fehlgeschlagene Anmeldungen";
+    kind_users: "Users" | "Personen";
+    kind_admins: "Administrators" | "Administratoren";
+    kind_teams: "Teams" | "Teams";
+    kind_namespaces: "Namespaces" | "Namespaces";
+    kind_tokens: "Application tokens" | "Anwendungstoken";
+    kind_system: "The service itself" | "Der Dienst selbst";
+
+    event_actor: "Who" | "Wer";
+    event_kind: "Type" | "Art";
+    event_recorded: "Recorded" | "Aufgezeichnet";
+    event_occurred: "Happened" | "Geschehen";
+    event_id: "Event id" | "Kennung";
+    event_position: "Position in the log" | "Platz im Protokoll";
+    event_details: "As it is written in the log" | "Wie es im Protokoll steht";
+    event_client: "From" | "Von";
+    event_program: "Program" | "Programm";
+    event_same_actor: "More of the same person" | "Mehr von derselben Person";
+    event_same_repository: "More of the same repository" | "Mehr vom selben Repository";
+    new_events: "Something new has happened." | "Es ist etwas Neues geschehen.";
+    show_it: "Show it" | "Zeigen";
+}
+
+phrases! {
+    event_number(cursor: &str): "event {cursor}" | "Ereignis {cursor}";
+    remove_filter(what: &str): "Remove the filter: {what}" | "Filter entfernen: {what}";
+}
+
+sentences! {
+    because(rule, sentence): { "Rule " code { (rule) } ": " (sentence) } | { "Regel " code { (rule) } ": " (sentence) };
+}
+
+impl super::Lang {
+    /// Why a sign-in failed. Reasons that a newer version wrote are shown as they are.
+    pub(crate) fn failure(self, stored: &str) -> String {
+        let german = match stored {
+            "unknown_user" => "dieses Konto gibt es nicht",
+            "wrong_secret" => "das Geheimnis war falsch",
+            "disabled" => "das Konto ist gesperrt",
+            "expired" => "das Token ist abgelaufen",
+            "revoked" => "das Token ist widerrufen",
+            "locked_out" => "zu viele Versuche zuvor",
+            "malformed" => "der Ausweis war nicht lesbar",
+            "wrong_door" => "der Ausweis gilt an dieser Tür nicht",
+            _ => "",
+        };
+        match self {
+            Self::De if !german.is_empty() => german.to_owned(),
+            Self::En | Self::De => stored.replace('_', " "),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What administrators look after.
+
+use super::{phrases, sentences, words};
+
+words! {
+    admin_overview: "Overview" | "Überblick";
+    admin_users: "Users" | "Personen";
+    admin_registries: "Registries" | "Registries";
+    admin_keys: "Signing keys" | "Signaturschlüssel";
+    admin_parts: "Parts of the administration" | "Teile der Verwaltung";
+
+    admin_well: "Everything answers." | "Alles antwortet.";
+    admin_unwell: "Something does not answer." | "Etwas antwortet nicht.";
+    admin_part: "Part" | "Teil";
+    admin_problem: "What is wrong" | "Was nicht stimmt";
+    admin_problems_caption: "Parts that do not answer" | "Teile, die nicht antworten";
+    admin_version: "Version" | "Version";
+    admin_log: "The log reaches up to event" | "Das Protokoll reicht bis Ereignis";
+    admin_projections: "What is read from the log" | "Was aus dem Protokoll gelesen wird";
+    admin_projections_caption: "Read models, and how far each has come" | "Lesemodelle, und wie weit jedes ist";
+    admin_state: "State" | "Zustand";
+    admin_position: "Position" | "Stand";
+    admin_behind: "Behind by" | "Rückstand";
+    admin_state_running: "running" | "läuft";
+    admin_state_halted: "halted" | "steht";
+    admin_rebuild_hint: "A read model that halted, or that an older version made, is built anew with:" | "Ein Lesemodell, das steht oder von einer älteren Version stammt, baut man neu auf mit:";
+    admin_rebuild: "Build a read model anew" | "Ein Lesemodell neu aufbauen";
+    admin_outdated: "made by an older version" | "von einer älteren Version";
+
+    users_caption: "Accounts by name" | "Konten nach Namen";
+    users_find: "Names that begin with" | "Namen, die beginnen mit";
+    users_find_do: "Find" | "Finden";
+    users_none: "No account has such a name." | "Kein Konto heißt so.";
+    new_user: "New account" | "Neues Konto";
+    make_user: "Make the account" | "Konto anlegen";
+    user_kind: "Kind of account" | "Art des Kontos";
+    user_person: "Person" | "Person";
+    user_person_about: "Signs in with a password, here and with docker." | "Meldet sich mit Passwort an, hier und mit docker.";
+    user_bot: "Bot" | "Bot";
+    user_bot_about: "For builds and scripts: signs in with tokens, manages nothing." | "Für Builds und Skripte: meldet sich mit Token an, verwaltet nichts.";
+    user_bot_password: "A bot needs none." | "Ein Bot braucht keines.";
+    user_needs_password: "A person needs a password." | "Eine Person braucht ein Passwort.";
+    user_roles: "Offices" | "Ämter";
+    user_state: "State" | "Zustand";
+    user_enabled: "enabled" | "frei";
+    user_disabled: "disabled" | "gesperrt";
+    user_origin: "Came by" | "Kam durch";
+    user_made: "Made" | "Angelegt";
+    user_last_sign_in: "Last sign-in" | "Letzte Anmeldung";
+    user_teams: "Teams" | "Teams";
+    user_disable: "Disable" | "Sperren";
+    user_disable_text: "Closes every door at once: pages, docker, REST. What was given out before stays good until it expires, at most a few minutes."
+        | "Verschließt sofort jede Tür: Seiten, docker, REST. Was zuvor ausgegeben wurde, gilt bis zu seinem Ablauf, höchstens einige Minuten.";
+    user_reason: "Why" | "Warum";
+    user_enable: "Enable" | "Freigeben";
+    user_sign_out: "End all sessions" | "Alle Sitzungen beenden";
+    user_offices: "Offices" | "Ämter";
+    user_grant_admin: "Make an administrator" | "Zum Administrator machen";
+    user_revoke_admin: "End the administration" | "Verwaltung entziehen";
+    user_grant_auditor: "Make an auditor" | "Zum Revisor machen";
+    user_revoke_auditor: "End the audit" | "Revision entziehen";
+    user_office_text: "Administrators see and may do everything; auditors see everything that has happened." | "Administratoren sehen und dürfen alles; Revisoren sehen alles, was geschehen ist.";
+    user_set_password: "Set a new password" | "Neues Passwort setzen";
+    user_set_password_text: "Ends all their sessions. Tell them on another way, and ask them to change it." | "Beendet alle ihre Sitzungen. Sagen Sie es ihnen auf einem anderen Weg, und bitten Sie sie, es zu ändern.";
+
+    registries_caption: "Registries by name" | "Registries nach Namen";
+    registry_none: "There is no registry yet. Add the first one below." | "Es gibt noch keine Registry. Fügen Sie unten die erste hinzu.";
+    registry_new: "New registry" | "Neue Registry";
+    registry_add: "Add the registry" | "Registry hinzufügen";
+    registry_name_hint: "Our own short name for it, such as main. It cannot be changed later." | "Unser eigener kurzer Name, etwa main. Er lässt sich später nicht ändern.";
+    registry_host: "Host" | "Host";
+    registry_host_hint: "What people type before a repository's name, such as registry.example.org" | "Was man vor den Namen eines Repositorys schreibt, etwa registry.example.org";
+    registry_service: "Service" | "Service";
+    registry_service_hint: "The registry's auth.token.service, byte for byte" | "Das auth.token.service der Registry, Zeichen für Zeichen";
+    registry_url: "Address" | "Adresse";
+    registry_url_hint: "Where we reach its interface, such as http://127.0.0.1:5000" | "Wo wir ihre Schnittstelle erreichen, etwa http://127.0.0.1:5000";
+    registry_service_taken: "Another registry has this service." | "Eine andere Registry hat diesen Service.";
+    registry_rotated: "Notification secret since" | "Meldegeheimnis seit";
+    registry_secret: "Notification secret" | "Meldegeheimnis";
+    registry_secret_made: "This is the new secret. Copy it into the registry's configuration now: it is not shown again. The one before stays good for a while."
+        | "Das ist das neue Geheimnis. Tragen Sie es jetzt in die Konfiguration der Registry ein: Es wird nicht wieder gezeigt. Das vorige gilt noch eine Weile.";
+    registry_rotate: "Make a new secret" | "Neues Geheimnis ausstellen";
+    registry_rotate_text: "The registry shows this secret with its notifications. After a new one is made, its configuration must be changed." | "Dieses Geheimnis zeigt die Registry mit ihren Meldungen. Nach einem neuen muss ihre Konfiguration geändert werden.";
+    registry_config: "What stands in the registry's configuration" | "Was in der Konfiguration der Registry steht";
+    registry_bundle: "The certificates, for its rootcertbundle" | "Die Zertifikate, für ihr rootcertbundle";
+
+    keys_text: "Tokens are signed with this key. Registries know it by a certificate of our own authority, so that a new key needs no change there."
+        | "Mit diesem Schlüssel werden Token signiert. Registries kennen ihn durch ein Zertifikat unserer eigenen Stelle, sodass ein neuer dort nichts ändert.";
+    key_id: "Key id" | "Kennung";
+    key_thumbprint: "Thumbprint" | "Fingerabdruck";
+    key_from: "Good from" | "Gilt ab";
+    key_rotate: "Rotate the key" | "Schlüssel wechseln";
+    key_rotate_text: "A key is rotated by itself before it ends. By hand, on the machine of the service:" | "Ein Schlüssel wechselt von selbst, bevor er endet. Von Hand, auf der Maschine des Dienstes:";
+}
+
+phrases! {
+    admin_events(number: &str): "{number} events" | "{number} Ereignisse";
+    account_of(user: &str): "Account {user}" | "Konto {user}";
+}
+
+sentences! {
+    registry_title(name): { "Registry " (name) } | { "Registry " (name) };
+}

@@ -1,0 +1,182 @@
+//! The start page, repositories, tags, search, help.
+
+use super::{phrases, sentences, words};
+
+words! {
+    start: "Start" | "Start";
+    hero_title: "Container images, and who may do what with them" | "Container-Images, und wer was mit ihnen darf";
+    hero_text: "Search the images that are open to everybody, or sign in to see your own."
+        | "Suchen Sie in den Images, die allen offenstehen, oder melden Sie sich an und sehen Sie Ihre eigenen.";
+    search_placeholder: "Search: nginx, team/app:1.2, sha256:…" | "Suchen: nginx, team/app:1.2, sha256:…";
+    no_administrator: "This service has no administrator yet." | "Dieser Dienst hat noch keinen Administrator.";
+    make_first: "Make the first one" | "Den ersten anlegen";
+    log_in_registry: "Log in to the registry" | "An der Registry anmelden";
+    my_namespaces: "My namespaces" | "Meine Namespaces";
+    no_namespace_yet: "You are in no team and have no namespace of your own yet. An owner of a team can add you."
+        | "Sie sind in keinem Team und haben noch keinen eigenen Namespace. Ein Besitzer eines Teams kann Sie aufnehmen.";
+    starred: "Starred" | "Mit Stern";
+    nothing_starred: "Nothing starred yet. The star is on each repository's page." | "Noch nichts markiert. Der Stern steht auf der Seite jedes Repositorys.";
+    what_happened: "What has happened" | "Was geschehen ist";
+    all_activity: "All activity" | "Alle Aktivität";
+    pushed_last: "Pushed last" | "Zuletzt gepusht";
+    push_first: "No image here yet. Push the first one:" | "Noch kein Image. Pushen Sie das erste:";
+    tag_it: "Tag an image" | "Ein Image benennen";
+    push_it: "Push it" | "Pushen";
+    no_image_seen: "No image that you may see yet." | "Noch kein Image, das Sie sehen dürfen.";
+    all_repositories: "All repositories" | "Alle Repositories";
+
+    repositories_by_name: "Repositories that you may see, by name" | "Repositories, die Sie sehen dürfen, nach Namen";
+    no_repository: "There is no repository that you may see. One begins with the first push into a namespace."
+        | "Es gibt kein Repository, das Sie sehen dürfen. Eines entsteht mit dem ersten Push in einen Namespace.";
+    how_to_push: "How to push an image" | "Wie man ein Image pusht";
+    tags_title: "Tags" | "Tags";
+    tag_title: "Tag" | "Tag";
+    pulls_title: "Pulls" | "Pulls";
+    stars_title: "Stars" | "Sterne";
+    last_push: "Last push" | "Letzter Push";
+    last_pull: "Last pull" | "Letzter Pull";
+    hidden: "hidden" | "verborgen";
+    registry: "Registry" | "Registry";
+    digest_title: "Digest" | "Digest";
+    platforms: "Platforms" | "Plattformen";
+    size: "Size" | "Größe";
+    pushed: "Pushed" | "Gepusht";
+    seen_in_registry: "(seen in the registry)" | "(in der Registry gesehen)";
+    pull_this: "Pull this image" | "Dieses Image pullen";
+    pull_by_tag: "Pull by tag" | "Nach Tag pullen";
+    pull_exactly: "Pull exactly this content" | "Genau diesen Inhalt pullen";
+    push_a_tag: "Push a tag" | "Einen Tag pushen";
+    star_it: "Star" | "Stern";
+    unstar_it: "Take the star back" | "Stern entfernen";
+    no_tag: "No tag points to anything here." | "Hier zeigt kein Tag auf etwas.";
+    tags_by_name: "Tags by name" | "Tags nach Namen";
+    repository_parts: "Parts of the repository" | "Teile des Repositorys";
+    access: "Access" | "Zugriff";
+    settings: "Settings" | "Einstellungen";
+    filter_further: "Filter and go further back" | "Filtern und weiter zurückgehen";
+    description_hint: "A sentence or two on what it is for. The registry knows nothing of it." | "Ein, zwei Sätze, wozu es da ist. Die Registry weiß davon nichts.";
+
+    tag_gone: "This tag points nowhere any more. Its history stays." | "Dieser Tag zeigt nirgends mehr hin. Seine Geschichte bleibt.";
+    kind: "Kind" | "Art";
+    media_type: "Media type" | "Medientyp";
+    artifact_type: "Type of artifact" | "Art des Artefakts";
+    holds: "What it holds" | "Was darin ist";
+    holds_caption: "Configuration and layers, or the images of the platforms" | "Konfiguration und Layer, oder die Images der Plattformen";
+    platform: "Platform" | "Plattform";
+    history: "History" | "Geschichte";
+    history_caption: "Every change of this tag, the latest first" | "Jede Änderung dieses Tags, die neueste zuerst";
+    change: "Change" | "Änderung";
+    when: "When" | "Wann";
+    event: "Event" | "Ereignis";
+    pointing_tags: "Tags that point to it" | "Tags, die darauf zeigen";
+    no_pointing_tag: "No tag points to it. It can be pulled by its digest." | "Kein Tag zeigt darauf. Es lässt sich nach seinem Digest pullen.";
+    first_pushed: "First push" | "Erster Push";
+    manifest: "Manifest" | "Manifest";
+
+    search_hint: "Names are found by any part of them: my-app, team/app:1.2, or the beginning of a digest."
+        | "Namen findet jeder Teil von ihnen: my-app, team/app:1.2, oder der Anfang eines Digests.";
+    search_fewer: "Fewer or shorter words find more: each word must occur in the name." | "Weniger oder kürzere Wörter finden mehr: Jedes Wort muss im Namen vorkommen.";
+    search_tag: "A tag is found with its repository: app:1.2." | "Einen Tag findet man mit seinem Repository: app:1.2.";
+    search_others: "What belongs to others is not shown. An owner of the team can add you." | "Was anderen gehört, wird nicht gezeigt. Ein Besitzer des Teams kann Sie aufnehmen.";
+    only_similar: "Some are only similar to what you typed." | "Manches ähnelt nur dem, was Sie eingegeben haben.";
+    manifests_title: "Manifests" | "Manifeste";
+    all_kinds: "All kinds" | "Alle Arten";
+    better_matches: "Better matches" | "Bessere Treffer";
+    further_matches: "Further matches" | "Weitere Treffer";
+    all_matches: "All matches" | "Alle Treffer";
+
+    access_who: "Who may do what" | "Wer was darf";
+    access_everybody: "Everybody" | "Alle";
+    access_signed_in: "Everybody who is signed in" | "Alle Angemeldeten";
+    access_admins: "Administrators" | "Administratoren";
+    access_why: "Because" | "Weil";
+    access_may: "May" | "Darf";
+    access_pull: "pull" | "pullen";
+    access_push: "pull and push" | "pullen und pushen";
+    access_delete: "pull, push and delete" | "pullen, pushen und löschen";
+    access_by_visibility: "of the namespace's visibility" | "die Sichtbarkeit des Namespaces es sagt";
+    access_by_office: "of their office; on private images this is recorded as privileged access" | "ihr Amt es erlaubt; bei privaten Images wird das als Sonderzugriff aufgezeichnet";
+    access_personal: "the namespace is their own" | "der Namespace ihnen gehört";
+    access_you: "You here" | "Sie hier";
+    access_check: "Check a person" | "Eine Person prüfen";
+    access_check_do: "Check" | "Prüfen";
+    access_result: "Result" | "Ergebnis";
+    access_yes: "yes" | "ja";
+    access_no: "no" | "nein";
+    access_question: "May they" | "Dürfen sie";
+    access_rule: "Rule" | "Regel";
+    user_name: "User name" | "Name der Person";
+
+    help_log_in: "Log in" | "Anmelden";
+    help_log_in_text: "With your password, or better with an application token in its place." | "Mit Ihrem Passwort, oder besser mit einem Anwendungstoken an seiner Stelle.";
+    help_push: "Push an image" | "Ein Image pushen";
+    help_push_text: "The name begins with a namespace in which you are contributor or owner." | "Der Name beginnt mit einem Namespace, in dem Sie Mitwirkender oder Besitzer sind.";
+    help_tag_it: "Tag it" | "Benennen";
+    help_pull: "Pull an image" | "Ein Image pullen";
+    help_pull_it: "Pull it" | "Pullen";
+    help_script: "In a build or script" | "In einem Build oder Skript";
+    help_script_command: "Log in from a script" | "Aus einem Skript anmelden";
+    help_refused: "Refused?" | "Abgelehnt?";
+    help_keys: "Keys" | "Tasten";
+    help_keys_caption: "What single keys do, where no field has the focus" | "Was einzelne Tasten tun, wo kein Feld den Fokus hat";
+    help_key: "Key" | "Taste";
+    help_does: "Does" | "Wirkung";
+    help_key_search: "go to the search field" | "zum Suchfeld gehen";
+    help_key_go: "go to start, repositories, namespaces, teams, activity" | "zu Start, Repositories, Namespaces, Teams, Aktivität gehen";
+    help_key_rows: "next and previous row of a table, open it" | "nächste und vorige Zeile einer Tabelle, öffnen";
+    help_key_copy: "copy the first command of the page" | "den ersten Befehl der Seite kopieren";
+    help_key_help: "this page" | "diese Seite";
+}
+
+phrases! {
+    hello(user: &str): "Hello, {user}" | "Hallo {user}";
+    pull_tag(tag: &str): "Pull {tag}" | "{tag} pullen";
+    activity_of(name: &str): "Activity of {name}" | "Aktivität von {name}";
+    access_of(name: &str): "Access to {name}" | "Zugriff auf {name}";
+    settings_of(name: &str): "Settings of {name}" | "Einstellungen von {name}";
+    nothing_matches(question: &str): "Nothing that you may see matches “{question}”." | "Nichts, was Sie sehen dürfen, passt zu „{question}“.";
+    access_member(role: &str, team: &str): "{role} of team {team}" | "{role} im Team {team}";
+    access_granted(role: &str): "a further right: {role}" | "ein weiteres Recht: {role}";
+    access_for(name: &str): "What {name} may do here" | "Was {name} hier darf";
+}
+
+sentences! {
+    sign_in_to_see(link): { "No image is open to everybody. " (link) " to see yours." }
+        | { "Kein Image steht allen offen. " (link) ", um Ihre zu sehen." };
+    help_script_text(link): { "Make an application token that may do what the script does and no more, under " (link) ". Hand it over on standard input, so that it stands in no list of processes:" }
+        | { "Stellen Sie unter " (link) " ein Anwendungstoken aus, das darf, was das Skript tut, und nicht mehr. Übergeben Sie es auf der Standardeingabe, damit es in keiner Prozessliste steht:" };
+    help_refused_text(link): { "“Denied” means that you may not do this there. What is hidden from you answers as what does not exist. The " (link) " page shows each refusal of yours with the rule that decided." }
+        | { "„Denied“ heißt, dass Sie das dort nicht dürfen. Was vor Ihnen verborgen ist, antwortet wie das, was es nicht gibt. Die Seite " (link) " zeigt jede Ablehnung mit der Regel, die entschieden hat." };
+    help_keys_off(link): { "They can be switched off under " (link) "." } | { "Abschalten lassen sie sich unter " (link) "." };
+    pushed_ago(time): { "pushed " (time) } | { "gepusht " (time) };
+}
+
+impl super::Lang {
+    /// What became of a tag.
+    pub(crate) fn tag_change(self, stored: &str) -> &str {
+        match (self, stored) {
+            (Self::De, "pushed") => "gepusht",
+            (Self::De, "moved") => "verschoben",
+            (Self::De, "deleted") => "gelöscht",
+            (Self::De, "observed") => "gesehen",
+            (Self::De, "missed") => "verschwunden",
+            (_, other) => other,
+        }
+    }
+}
+
+words! {
+    question_pull: "Pull" | "Pullen";
+    question_push: "Push" | "Pushen";
+    question_delete: "Delete" | "Löschen";
+    ground_administrator: "as an administrator" | "als Administrator";
+    ground_auditor: "as an auditor" | "als Revisor";
+    ground_personal: "their own namespace" | "eigener Namespace";
+    ground_registry: "the registry's secret" | "Geheimnis der Registry";
+    team: "team" | "Team";
+}
+
+phrases! {
+    ground_visibility(visibility: &str): "the namespace is {visibility}" | "der Namespace ist {visibility}";
+    access_caption(namespace: &str, visibility: &str): "Decided by the namespace {namespace}, which is {visibility}" | "Entschieden vom Namespace {namespace}; er ist {visibility}";
+}
