@@ -3,10 +3,10 @@
 PROGRAM = "$${CARGO_TARGET_DIR:-target}"/release/portus
 REGISTRY = 127.0.0.1:5000
 
-.PHONY: help run demo test interop bench lint
+.PHONY: help run demo test interop bench lint screenshots
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: ## start everything on this machine: Postgres, a registry, Portus on http://127.0.0.1:3000
 	@.ci/packages run
@@ -27,6 +27,10 @@ lint: ## formatting and lints alone
 
 interop: ## the newer registry, crane, oras and helm (needs Go)
 	@.ci/interop
+
+screenshots: ## the pictures of the documents, from a real service in a real Chromium
+	@.ci/packages test
+	@PORTUS_SCREENSHOTS=$(CURDIR)/docs/screenshots cargo test -p tests --locked --test browser pictures
 
 bench: ## the figures of docs/benchmarks.md, on this machine (release build; some minutes)
 	@cargo build --release --locked -p web

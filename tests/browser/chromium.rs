@@ -36,9 +36,9 @@ pub(crate) fn program() -> Option<&'static str> {
     let known = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
     let found = known.into_iter().find(|path| std::path::Path::new(path).exists());
     if found.is_none() {
-        let text = "SKIPPED: there is no Chromium on this machine (Debian: apt install chromium)";
-        // Past the harness, which keeps what a passing test says to itself.
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{text}\n").as_bytes());
+        tests::watched::skipped(
+            "there is no Chromium on this machine (Debian: apt install chromium)",
+        );
     }
     found
 }
@@ -163,7 +163,11 @@ impl Chromium {
 
     /// What the device says of light and dark.
     pub(crate) async fn scheme(&self, scheme: &str) {
-        let feature = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        let feature = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            // What fades has no colour that could be measured.
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
         self.call("Emulation.setEmulatedMedia", json!({ "features": feature })).await;
     }
 
@@ -229,7 +233,11 @@ impl Chromium {
                 "Runtime.exceptionThrown" => {
                     Some(format!("thrown: {}", params["exceptionDetails"]))
                 }
-                "Log.entryAdded" => Some(format!("log: {}", params["entry"])),
+                // Advice that nobody sees who has not asked for it is no complaint.
+                "Log.entryAdded" => {
+                    let quiet = params["entry"]["level"] == "verbose";
+                    (!quiet).then(|| format!("log: {}", params["entry"]))
+                }
                 "Network.requestWillBeSent" => {
                     let url = params["request"]["url"].as_str()?;
                     let ours = url.starts_with(origin) || url.starts_with("data:");

@@ -114,7 +114,7 @@ words! {
     event_details: "As it is written in the log" | "Wie es im Protokoll steht";
     event_client: "From" | "Von";
     event_program: "Program" | "Programm";
-    event_same_actor: "More of the same person" | "Mehr von derselben Person";
+    event_same_actor: "More of the same actor" | "Mehr von wem dies stammt";
     event_same_repository: "More of the same repository" | "Mehr vom selben Repository";
     new_events: "Something new has happened." | "Es ist etwas Neues geschehen.";
     show_it: "Show it" | "Zeigen";

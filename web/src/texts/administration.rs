@@ -21,7 +21,7 @@ words! {
     admin_state: "State" | "Zustand";
     admin_position: "Position" | "Stand";
     admin_behind: "Behind by" | "Rückstand";
-    admin_state_running: "running" | "läuft";
+    admin_state_live: "live" | "läuft";
     admin_state_halted: "halted" | "steht";
     admin_rebuild_hint: "A read model that halted, or that an older version made, is built anew with:" | "Ein Lesemodell, das steht oder von einer älteren Version stammt, baut man neu auf mit:";
     admin_rebuild: "Build a read model anew" | "Ein Lesemodell neu aufbauen";
@@ -44,10 +44,11 @@ words! {
     user_state: "State" | "Zustand";
     user_enabled: "enabled" | "frei";
     user_disabled: "disabled" | "gesperrt";
-    user_origin: "Came by" | "Kam durch";
+    user_origin: "Came by" | "Entstanden durch";
     user_made: "Made" | "Angelegt";
     user_last_sign_in: "Last sign-in" | "Letzte Anmeldung";
     user_teams: "Teams" | "Teams";
+    user_activity: "What they did" | "Was sie getan haben";
     user_disable: "Disable" | "Sperren";
     user_disable_text: "Closes every door at once: pages, docker, REST. What was given out before stays good until it expires, at most a few minutes."
         | "Verschließt sofort jede Tür: Seiten, docker, REST. Was zuvor ausgegeben wurde, gilt bis zu seinem Ablauf, höchstens einige Minuten.";
@@ -100,4 +101,21 @@ phrases! {
 
 sentences! {
     registry_title(name): { "Registry " (name) } | { "Registry " (name) };
+}
+
+impl super::Lang {
+    /// How an account came to be.
+    pub(crate) fn origin_word(self, stored: &str) -> &str {
+        match (self, stored) {
+            (Self::En, "bootstrap") => "the one-time secret",
+            (Self::En, "administrator") => "an administrator",
+            (Self::En, "console") => "the command line",
+            (Self::En, "sign_up") => "signing up",
+            (Self::De, "bootstrap") => "das Einmalgeheimnis",
+            (Self::De, "administrator") => "die Verwaltung",
+            (Self::De, "console") => "die Befehlszeile",
+            (Self::De, "sign_up") => "Registrierung",
+            (_, other) => other,
+        }
+    }
 }

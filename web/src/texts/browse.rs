@@ -92,6 +92,7 @@ words! {
     access_why: "Because" | "Weil";
     access_may: "May" | "Darf";
     access_pull: "pull" | "pullen";
+    access_nothing: "nothing" | "nichts";
     access_push: "pull and push" | "pullen und pushen";
     access_delete: "pull, push and delete" | "pullen, pushen und löschen";
     access_by_visibility: "of the namespace's visibility" | "die Sichtbarkeit des Namespaces es sagt";

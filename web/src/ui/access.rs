@@ -35,8 +35,9 @@ pub(super) struct Checked {
 pub(super) struct Access {
     pub(super) head: Head,
     pub(super) namespace: NamespaceRow,
-    /// Members of the owning team; `None`: there is none, or the viewer does not see it.
-    pub(super) members: Option<Vec<MemberRow>>,
+    /// Members of the owning team with what they may; `None`: there is none, or the viewer does not
+    /// see it.
+    pub(super) members: Option<Vec<(MemberRow, &'static str)>>,
     /// Further rights; for those who manage them.
     pub(super) grants: Vec<GrantRow>,
     pub(super) own: Option<Checked>,
@@ -70,7 +71,14 @@ pub(super) async fn show(
     let manages = visitor.may(Action::EditNamespace, &place);
     let members = match owning_team(&namespace) {
         Some(team) if may_see(&visitor, &team) => {
-            Some(teams::members(&ui.read, &team, &Paging::first(MAX_PAGE)).await?)
+            let rows = teams::members(&ui.read, &team, &Paging::first(MAX_PAGE)).await?;
+            let place = resource(&registry, &name);
+            Some(
+                rows.into_iter()
+                    .map(|row| (rights(&visitor, &row, &place), row))
+                    .map(|(may, row)| (row, may))
+                    .collect(),
+            )
         }
         _ => None,
     };
@@ -123,6 +131,20 @@ fn check(visitor: &Visitor, user: &UserName, resource: &Resource) -> Checked {
         (words(t), may, t.rule(because.rule), ground(t, &because))
     };
     Checked { user: user.to_string(), answers: QUESTIONS.into_iter().map(answer).collect() }
+}
+
+/// The most that a member may, as it is decided now.
+fn rights(visitor: &Visitor, row: &MemberRow, resource: &Resource) -> &'static str {
+    let t = visitor.lang();
+    let Ok(name) = UserName::parse(&row.user_name) else { return t.access_nothing() };
+    let subject = Subject::Account { name };
+    let may = |action| visitor.viewer.explain(&subject, action, resource).is_allowed();
+    match (may(Action::Pull), may(Action::Push), may(Action::Delete)) {
+        (_, true, true) => t.access_delete(),
+        (_, true, false) => t.access_push(),
+        (true, false, _) => t.access_pull(),
+        (false, false, _) => t.access_nothing(),
+    }
 }
 
 /// What a decision stands on, in words.
@@ -214,10 +236,10 @@ fn everybody(reader: &Reader, page: &Access) -> Markup {
                     @if let ("personal", Some(own)) = (namespace.holder_kind.as_str(), &namespace.holder) {
                         (row(html! { (own) }, t.access_delete(), t.access_personal()))
                     }
-                    @for member in page.members.iter().flatten() {
+                    @for (member, may) in page.members.iter().flatten() {
                         (row(
                             html! { a href=(format!("/u/{}", segment(&member.user_name))) { (member.user_name) } },
-                            may(t, &member.role),
+                            may,
                             &t.access_member(t.role_word(&member.role), &member.team),
                         ))
                     }

@@ -103,7 +103,7 @@ fn state(t: Lang, status: &Status) -> Markup {
     html! {
         @match (status.state.as_str(), &status.error) {
             ("halted", error) => { span.badge.bad { (t.admin_state_halted()) } @if let Some(error) = error { " " (error) } }
-            ("running", _) => span.badge.ok { (t.admin_state_running()) },
+            ("live", _) => span.badge.ok { (t.admin_state_live()) },
             (other, _) => span.badge { (other) },
         }
         @if status.outdated { " " span.badge.warn { (t.admin_outdated()) } }

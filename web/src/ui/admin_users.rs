@@ -99,7 +99,7 @@ pub(super) fn list_body(list: &List) -> Markup {
                         @for row in &list.rows {
                             tr {
                                 th scope="row" { a href=(path(&row.name)) { (row.name) } }
-                                td data-label=(t.user_roles()) { (offices(t, row)) }
+                                td data-label=(t.user_roles()) { (offices(t, row)) @if !row.admin && !row.auditor && !row.bot { "–" } }
                                 td data-label=(t.user_state()) { (state(t, row)) }
                                 td data-label=(t.user_made()) { (reader.time(row.created_at)) }
                             }
@@ -117,7 +117,6 @@ fn offices(t: Lang, row: &UserRow) -> Markup {
         @if row.admin { span.badge { (t.role_admin()) } " " }
         @if row.auditor { span.badge { (t.role_auditor()) } " " }
         @if row.bot { span.badge { (t.bot()) } }
-        @if !row.admin && !row.auditor && !row.bot { "–" }
     }
 }
 
@@ -275,7 +274,7 @@ pub(super) fn body(page: &One) -> Markup {
         dl.list {
             @if let Some(text) = &page.display_name { div { dt { (t.display_name()) } dd { (text) } } }
             @if let Some(text) = &page.email { div { dt { (t.email()) } dd { (text) } } }
-            div { dt { (t.user_origin()) } dd { (row.origin.replace('_', " ")) } }
+            div { dt { (t.user_origin()) } dd { (t.origin_word(&row.origin)) } }
             div { dt { (t.user_made()) } dd { (reader.time(row.created_at)) } }
             div { dt { (t.user_last_sign_in()) } dd { (reader.time_or_never(page.last_sign_in)) } }
             div { dt { (t.user_teams()) } dd {
@@ -286,7 +285,7 @@ pub(super) fn body(page: &One) -> Markup {
                 @if page.teams.is_empty() { "–" }
             } }
         }
-        p { a href=(format!("/activity{}", query(&[("actor", Some(&row.name))]))) { (t.event_same_actor()) } }
+        p { a href=(format!("/activity{}", query(&[("actor", Some(&row.name))]))) { (t.user_activity()) } }
         @if !page.is_self { (standing(page)) (new_password(page)) }
         @if !row.bot { (office_forms(page)) }
     }

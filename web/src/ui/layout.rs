@@ -122,9 +122,22 @@ fn top(frame: &Frame) -> Markup {
         ("/activity", t.activity_title(), "a", signed_in),
         ("/admin", t.administration(), "", frame.admin),
     ];
-    let here = |path: &str| {
+    let below = |path: &str| {
         let below = frame.path.strip_prefix(path);
-        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')).then_some("page")
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    // The page itself, or a page of one of the things that it lists.
+    let here = |path: &str| {
+        let one = match path {
+            "/repositories" => below("/r"),
+            "/namespaces" => below("/n"),
+            _ => false,
+        };
+        match (frame.path == path, one || below(path)) {
+            (true, _) => Some("page"),
+            (false, true) => Some("true"),
+            (false, false) => None,
+        }
     };
     html! {
         header.top {

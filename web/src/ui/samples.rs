@@ -452,7 +452,12 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
     let access = |full: bool| access::Access {
         head: repository_head(lang, text),
         namespace: namespace("team", text),
-        members: full.then(|| vec![member(1, text, "owner"), member(2, text, "viewer")]),
+        members: full.then(|| {
+            vec![
+                (member(1, text, "owner"), lang.access_delete()),
+                (member(2, text, "viewer"), lang.access_pull()),
+            ]
+        }),
         grants: vec![],
         own: Some(checked(lang, text)),
         may_check: full,
@@ -687,7 +692,7 @@ fn administering(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
     let overview = |well: bool| admin::Overview {
         problems: if well { vec![] } else { vec![("log".to_owned(), mine())] },
         position: 18_204,
-        projections: vec![status("running"), status("halted")],
+        projections: vec![status("live"), status("halted")],
         reader: reader(),
     };
     let users = |full: bool| admin_users::List {

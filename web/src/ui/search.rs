@@ -179,14 +179,14 @@ fn hits(search: &Search, found: &Results) -> Markup {
                 section {
                     h2 { (title) " " span.badge { (hits.total) } }
                     ul.hits data-rows { @for hit in &hits.best { (entry(hit, &search.registries, &search.reader)) } }
-                    (more(search, word, noun, hits))
+                    (more(search, word, title, noun, hits))
                 }
             }
         }
     }
 }
 
-fn more(search: &Search, word: &str, noun: Counted, hits: &Hits) -> Markup {
+fn more(search: &Search, word: &str, title: &str, noun: Counted, hits: &Hits) -> Markup {
     let t = search.reader.lang;
     let link = |page: usize| {
         let page = page.to_string();
@@ -199,7 +199,7 @@ fn more(search: &Search, word: &str, noun: Counted, hits: &Hits) -> Markup {
         @if search.kind.is_none() {
             @if hits.total > hits.best.len() { p { a href=(link(0)) { (t.all_matches()) ": " (noun(t, number(hits.total))) } } }
         } @else {
-            nav.pages aria-label=(t.pages_of_list()) {
+            nav.pages aria-label=(format!("{}: {title}", t.pages_of_list())) {
                 @if search.page > 0 { a.button href=(link(search.page - 1)) { (t.better_matches()) } }
                 @if hits.total > seen { a.button href=(link(search.page + 1)) { (t.further_matches()) } }
             }

@@ -129,7 +129,7 @@ pub(super) fn form(t: Lang, name: &str, wrong: &Wrong) -> Markup {
                 p.notice.bad role="alert" { (t.correct_below()) }
             }
             form method="post" action="/setup" {
-                (Field { wrong: wrong.secret.as_deref(), ..Field::secret("secret", t.one_time_secret(), "one-time-code") }.draw())
+                (Field { wrong: wrong.secret.as_deref(), autocomplete: "one-time-code", ..Field::text("secret", t.one_time_secret()) }.draw())
                 (Field { value: name, autocomplete: "username", wrong: wrong.name.as_deref(), ..Field::text("name", t.user_name()) }.draw())
                 (Field { hint: Some(&length), wrong: wrong.password.as_deref(), ..Field::secret("password", t.password(), "new-password") }.draw())
                 button.primary type="submit" { (t.make_me_administrator()) }

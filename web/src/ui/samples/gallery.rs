@@ -37,7 +37,7 @@ async fn show(Path((lang, theme, number)): Path<(String, String, usize)>) -> Res
     };
     let theme = Theme::EVERY.into_iter().find(|known| known.as_str() == theme);
     let frame = Frame {
-        path: "/repositories".to_owned(),
+        path: place(name).to_owned(),
         user: Some("alice".to_owned()),
         admin: true,
         csrf: Some("token".to_owned()),
@@ -47,4 +47,13 @@ async fn show(Path((lang, theme, number)): Path<(String, String, usize)>) -> Res
         look: Preferences { theme: theme.unwrap_or_default(), ..Preferences::default() },
     };
     page(&frame, name, body).into_response()
+}
+
+/// Where a page stands: two of them bring a search field of their own.
+fn place(name: &str) -> &'static str {
+    match name.split(',').next().unwrap_or(name) {
+        "search" | "front" => "/search",
+        "admin" => "/admin",
+        _ => "/r/team/app",
+    }
 }
