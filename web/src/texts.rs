@@ -71,6 +71,9 @@ impl Lang {
     }
 }
 
+/// A text that is chosen before it is known who reads it.
+pub(crate) type Word = fn(Lang) -> &'static str;
+
 /// How many entries of an `Accept-Language` are looked at.
 const MAX_RANGES: usize = 32;
 

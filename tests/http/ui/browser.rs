@@ -170,8 +170,8 @@ impl Page {
     /// The values of the fields that fit a selector.
     pub(crate) fn values(&self, css: &str) -> Vec<String> {
         let html = Html::parse_document(&self.text);
-        let fields = html.select(&Selector::parse(css).unwrap());
-        fields.filter_map(|field| field.attr("value").map(str::to_owned)).collect()
+        let fields = Selector::parse(css).unwrap();
+        html.select(&fields).filter_map(|field| field.attr("value").map(str::to_owned)).collect()
     }
 
     /// The session's form token.

@@ -15,10 +15,10 @@ use super::repositories::{Head, One, resource};
 use super::sentence::segment;
 use super::visitor::Visitor;
 use crate::error::PageError;
-use crate::texts::{Lang, Said as _};
+use crate::texts::{Lang, Said as _, Word};
 
 /// The questions that are answered for a person.
-const QUESTIONS: [(Action, fn(Lang) -> &'static str); 3] = [
+const QUESTIONS: [(Action, Word); 3] = [
     (Action::Pull, Lang::question_pull),
     (Action::Push, Lang::question_push),
     (Action::Delete, Lang::question_delete),
@@ -123,7 +123,7 @@ fn may_see(visitor: &Visitor, team: &TeamName) -> bool {
 fn check(visitor: &Visitor, user: &UserName, resource: &Resource) -> Checked {
     use domain::access::Verdict;
     let (t, subject) = (visitor.lang(), Subject::Account { name: user.clone() });
-    let answer = |(action, words): (Action, fn(Lang) -> &'static str)| {
+    let answer = |(action, words): (Action, Word)| {
         let (may, because) = match visitor.viewer.explain(&subject, action, resource) {
             Verdict::Allowed(because) => (true, because),
             Verdict::Denied(because, _) => (false, because),

@@ -13,7 +13,7 @@ use super::reader::Reader;
 use super::sentence::sentence;
 use super::visitor::{Member, Registries, Visitor, query};
 use crate::error::PageError;
-use crate::texts::Lang;
+use crate::texts::{Lang, Word};
 
 /// Rows on one page.
 const ROWS: i64 = 50;
@@ -21,8 +21,6 @@ const ROWS: i64 = 50;
 const MAX_TRAIL: usize = 100;
 /// The longest actor's name that is looked for, in bytes.
 const MAX_ACTOR_BYTES: usize = 255;
-
-type Word = fn(Lang) -> &'static str;
 
 /// Kinds to choose from: what stands in the address, and its words.
 const KINDS: [(&str, Word); 14] = [

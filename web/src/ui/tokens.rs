@@ -22,10 +22,10 @@ use super::reader::Reader;
 use super::visitor::{Member, Registries, Visitor};
 use crate::auth::SignedForm;
 use crate::error::PageError;
-use crate::texts::Lang;
+use crate::texts::{Lang, Word};
 
 /// The scopes that the form offers, in words.
-const SCOPES: [(TokenScope, &str, fn(Lang) -> &'static str); 6] = [
+const SCOPES: [(TokenScope, &str, Word); 6] = [
     (TokenScope::Pull, "pull", Lang::scope_pull),
     (TokenScope::Push, "push", Lang::scope_push),
     (TokenScope::Delete, "delete", Lang::scope_delete),

@@ -14,7 +14,6 @@ use crate::auth::{External, Preferences, Theme};
 use crate::texts::Lang;
 
 /// `/` lists them, one a line; `/{language}/{theme}/{number}` is one of them.
-#[must_use]
 pub fn gallery() -> Router {
     Router::new()
         .route("/", get(list))
