@@ -6,6 +6,7 @@ mod browser;
 mod hostile;
 mod journeys;
 mod languages;
+mod live;
 mod rights;
 mod spaces;
 

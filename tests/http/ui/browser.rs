@@ -54,6 +54,12 @@ impl Browser {
         }
     }
 
+    /// A request with this browser's cookies, whose answer is read piece by piece.
+    pub(crate) fn cookied(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        let cookies: Vec<_> = self.cookies.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        self.request(method, path).header("cookie", cookies.join("; "))
+    }
+
     pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url)).header("accept", "text/html")
     }
@@ -165,6 +171,13 @@ impl Page {
     /// All words of the page's own part.
     pub(crate) fn words(&self) -> String {
         self.all("main").join(" ")
+    }
+
+    /// An attribute of everything that fits a selector.
+    pub(crate) fn attributes(&self, css: &str, name: &str) -> Vec<String> {
+        let html = Html::parse_document(&self.text);
+        let all = Selector::parse(css).unwrap();
+        html.select(&all).filter_map(|found| found.attr(name).map(str::to_owned)).collect()
     }
 
     /// The values of the fields that fit a selector.

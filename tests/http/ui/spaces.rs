@@ -160,7 +160,8 @@ async fn a_repository_says_who_may_do_what_and_why() {
     let page = bob.open("/r/crew/app/-/access?user=alice").await;
     assert_eq!(page.status, 200);
     assert!(page.words().contains("What bob may do here"), "{}", page.words());
-    assert!(!page.words().contains("alice"), "{}", page.words());
+    assert!(!page.words().contains("owner of team"), "{}", page.words());
+    assert_eq!(page.count("form input[name=user]"), 0);
 
     let page = alice.open("/r/crew/app/-/settings").await;
     let page = alice.submit(&page, "/r/crew/app/-/settings", &[("description", "our shop")]).await;

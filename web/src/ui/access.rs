@@ -167,7 +167,7 @@ pub(super) fn body(page: &Access) -> Markup {
     let (reader, t) = (&page.head.reader, page.head.reader.lang);
     html! {
         (page.head.draw("access", &html! {}))
-        @if let Some(own) = &page.own { h2 { (t.access_you()) } (answers(t, own)) }
+        @if let Some(own) = &page.own { h2 { (t.access_you()) } (answers(t, t.access_you(), own)) }
         h2 { (t.access_who()) }
         (everybody(reader, page))
         @if page.may_check {
@@ -176,14 +176,14 @@ pub(super) fn body(page: &Access) -> Markup {
                 (Field { value: &page.asked, wrong: page.wrong.as_deref(), ..Field::text("user", t.user_name()) }.draw())
                 button type="submit" { (t.access_check_do()) }
             }
-            @if let Some(checked) = &page.checked { (answers(t, checked)) }
+            @if let Some(checked) = &page.checked { (answers(t, t.access_check(), checked)) }
         }
     }
 }
 
-fn answers(t: Lang, checked: &Checked) -> Markup {
+fn answers(t: Lang, label: &str, checked: &Checked) -> Markup {
     scroll(
-        &t.access_for(&checked.user),
+        label,
         html! {
             table.stack {
                 caption { (t.access_for(&checked.user)) }

@@ -61,6 +61,8 @@ pub(super) struct Feed {
     pub(super) wrong: Option<String>,
     pub(super) rows: Vec<ActivityRow>,
     pub(super) older: bool,
+    /// Up to where it is shown.
+    pub(super) position: u64,
     pub(super) registries: Registries,
     pub(super) reader: Reader,
 }
@@ -92,7 +94,8 @@ pub(super) async fn show(
     let older = rows.len() > most;
     rows.truncate(most);
     let (registries, reader) = (ui.registries().await?, visitor.reader());
-    let feed = Feed { asked, wrong, rows, older, registries, reader };
+    let position = visitor.viewer.graph().position().0;
+    let feed = Feed { asked, wrong, rows, older, position, registries, reader };
     Ok(visitor.show(visitor.lang().activity_title(), body(&feed)))
 }
 
@@ -126,7 +129,7 @@ pub(super) fn body(feed: &Feed) -> Markup {
     let t = feed.reader.lang;
     html! {
         h1 { (t.activity_title()) }
-        @if feed.asked == Asked::default() { (super::live::listener(t, "/activity/live")) }
+        @if feed.asked == Asked::default() { (super::live::listener(t, "/activity/live", feed.position)) }
         (filters(t, &feed.asked))
         (chips(t, &feed.asked))
         @if let Some(wrong) = &feed.wrong { p.notice.bad role="alert" { (wrong) } }

@@ -85,9 +85,11 @@ impl Drop for Place {
 }
 
 /// What a page says when it hears of something; nothing without script.
-pub(super) fn listener(t: Lang, path: &str) -> Markup {
+///
+/// `since` is what the page shows, so that nothing is missed before the connection stands.
+pub(super) fn listener(t: Lang, path: &str, since: u64) -> Markup {
     html! {
-        div.live data-live=(path) role="status" {
+        div.live data-live=(format!("{path}?since={since}")) role="status" {
             p.notice hidden { (t.new_events()) " " a href="" { (t.show_it()) } }
         }
     }
@@ -128,7 +130,9 @@ fn listen(ui: &UiState, visitor: Visitor, filter: Filter) -> Result<Response, Pa
     let Some(place) = ui.listeners.place(&user) else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    let seen = visitor.viewer.graph().position();
+    let now = visitor.viewer.graph().position();
+    let shown = visitor.params.get("since").and_then(|since| since.parse().ok());
+    let seen = shown.map_or(now, |shown| now.min(Position(shown)));
     let ear = Ear { ui: ui.clone(), visitor, session, filter, seen, over: false, _place: place };
     let messages = stream::unfold(ear, |mut ear| async move {
         let event = ear.next().await?;

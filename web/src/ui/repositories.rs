@@ -313,14 +313,15 @@ async fn show_tags(
         None => None,
     };
     let may_star = visitor.may(Action::Star, &resource(&registry, &name));
+    let head = Head::of(&visitor, one, &name);
     let page = Repository {
         next: rows.last().filter(|_| more).map(|tag| tag.name.clone()),
         first,
         tags: rows,
         starred: starred.filter(|starred| may_star || *starred),
         csrf: visitor.csrf(),
-        live: visitor.session.is_some(),
-        head: Head::of(&visitor, one, &name),
+        live: visitor.frame.position.filter(|_| head.may_see_activity && head.may_see_access),
+        head,
     };
     Ok(visitor.show(&page.head.row.name, body(&page)))
 }
@@ -335,8 +336,8 @@ pub(super) struct Repository {
     /// Whether the viewer has starred it; `None`: they cannot.
     pub(super) starred: Option<bool>,
     pub(super) csrf: String,
-    /// Whether an open page hears of pushes.
-    pub(super) live: bool,
+    /// Up to where it is shown, where an open page hears of what comes after.
+    pub(super) live: Option<u64>,
 }
 
 pub(super) fn body(page: &Repository) -> Markup {
@@ -360,7 +361,7 @@ pub(super) fn body(page: &Repository) -> Markup {
         @if let Some(tag) = first {
             (first_command(t, t.pull_this(), &format!("docker pull {image}:{}", tag.name)))
         }
-        @if page.live { (super::live::listener(t, &format!("{path}/-/live"))) }
+        @if let Some(since) = page.live { (super::live::listener(t, &format!("{path}/-/live"), since)) }
         @if page.tags.is_empty() {
             (empty(html! {
                 p { (t.no_tag()) }

@@ -380,7 +380,7 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         first: !full,
         starred: Some(full),
         csrf: "token".to_owned(),
-        live: full,
+        live: full.then_some(18_204),
     };
     let feed = |rows: Vec<ActivityRow>, wrong: Option<String>| activity::Feed {
         asked: activity::Asked {
@@ -394,6 +394,7 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         wrong,
         rows,
         older: true,
+        position: 18_204,
         registries: registries(),
         reader: reader(),
     };

@@ -329,12 +329,14 @@ fn role_of(page: &Members, row: &MemberRow) -> Markup {
 
 fn remove(page: &Members, row: &MemberRow) -> Markup {
     let (head, t) = (&page.head, page.head.reader.lang);
-    let words = if row.user_name == page.own { t.leave() } else { t.remove_member() };
+    let own = row.user_name == page.own;
+    let words = if own { t.leave() } else { t.remove_member() };
+    let label = (!own).then(|| t.remove_person(&row.user_name));
     html! {
         form.inline method="post" action=(format!("{}/members/remove", head.path())) {
             (csrf(&page.csrf))
             input type="hidden" name="user" value=(row.user_name);
-            button.small.danger type="submit" aria-label=(t.remove_person(&row.user_name)) { (words) }
+            button.small.danger type="submit" aria-label=[label] { (words) }
         }
     }
 }
