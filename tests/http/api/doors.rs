@@ -213,7 +213,8 @@ async fn sessions_last_as_long_as_is_configured_those_that_live_already_too() {
     let short = usual.clone().lasting(seconds(60), seconds(150));
     let begin = async |sessions: &Sessions| {
         let user = UserName::parse("root-admin").unwrap();
-        let session = sessions.begin(&user, Position(1)).await.unwrap();
+        let session =
+            sessions.begin(&user, Position(1), &commands::desk::Origin::default()).await.unwrap();
         let set = sessions.hand_out(&session).to_str().unwrap().to_owned();
         let mut headers = http::HeaderMap::new();
         headers.insert("cookie", set.split(';').next().unwrap().parse().unwrap());

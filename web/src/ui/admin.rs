@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use domain::access::{Action, Resource};
+use jiff::Timestamp;
 use maud::{Markup, html};
 use projections::runner::Status;
 
@@ -116,11 +117,21 @@ pub(super) async fn show_keys(
     Member(visitor): Member,
 ) -> Result<Response, PageError> {
     visitor.must(Action::AdminPanel, &Resource::System)?;
-    let body = keys_body(&visitor.reader(), &ui.signer.key());
+    let PublicLeaf { kid, thumbprint, not_before, not_after, .. } = ui.signer.key();
+    let key = Key { kid, thumbprint, not_before, not_after };
+    let body = keys_body(&visitor.reader(), &key);
     Ok(visitor.show(visitor.lang().admin_keys(), body))
 }
 
-pub(super) fn keys_body(reader: &Reader, key: &PublicLeaf) -> Markup {
+/// What the page of keys shows.
+pub(super) struct Key {
+    pub(super) kid: String,
+    pub(super) thumbprint: String,
+    pub(super) not_before: Timestamp,
+    pub(super) not_after: Timestamp,
+}
+
+pub(super) fn keys_body(reader: &Reader, key: &Key) -> Markup {
     let t = reader.lang;
     html! {
         (head(t, "keys"))

@@ -28,7 +28,6 @@ use super::{
     sessions, settings, setup, tags, teams, tokens,
 };
 use crate::auth::{Begun, Preferences};
-use crate::registry::keys::PublicLeaf;
 use crate::texts::Lang;
 
 pub use gallery::gallery;
@@ -734,11 +733,9 @@ fn administering(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         csrf: "token".to_owned(),
         reader: reader(),
     };
-    let key = PublicLeaf {
+    let key = admin::Key {
         kid: "4RX6:R2RV".to_owned(),
         thumbprint: mine(),
-        point: (String::new(), String::new()),
-        certificate: vec![],
         not_before: before(100),
         not_after: before(-1_000),
     };
