@@ -218,6 +218,6 @@ fn robots_are_a_list_of_account_names() {
     };
     assert_eq!(of(Layers::default()).unwrap(), names(&[]));
     assert_eq!(of(flags(" scanner, mirror ")).unwrap(), names(&["mirror", "scanner"]));
-    let wrong = of(flags("scanner,no such name")).unwrap_err().to_string();
-    assert!(wrong.contains("notifications.robots") && wrong.contains("no such name"), "{wrong}");
+    let wrong = of(flags("scanner,no:name")).unwrap_err().to_string();
+    assert!(wrong.contains("`no:name` is not allowed in a user name"), "{wrong}");
 }
