@@ -249,8 +249,8 @@ pub trait EventLog: Send + Sync + 'static {
         from: Option<Version>,
     ) -> Result<History, LogError>;
 
-    /// At most `max` events after `after` in the global order, of one class or of both. Misses
-    /// nothing: whoever has read up to `next` never needs to look back.
+    /// At most `max` events after `after` in the global order, of one class or of both; fewer when
+    /// they are large. Misses nothing: whoever has read up to `next` never needs to look back.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use commands::log::postgres::{PostgresLog, PostgresLogOptions};
+use commands::log::postgres::{PAGE_BYTES, PostgresLog, PostgresLogOptions};
 use domain::event::{Class, EventId, Position, Version};
 use domain::log::{Append, EventLog, LogError, Outcome};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
@@ -570,4 +570,28 @@ async fn a_decision_behind_any_number_of_facts_is_found() {
         let positions: Vec<_> = decisions.iter().map(|event| event.position.0).collect();
         assert_eq!(positions, [151, 152, 303, 304, 455, 456]);
     }
+}
+
+#[tokio::test]
+async fn a_page_of_large_events_ends_early_and_misses_nothing() {
+    const EVENTS: usize = 400;
+    let db = TestDatabase::new().await;
+    let log = open(db.service.clone()).await;
+    let text = "x".repeat(50_000);
+    for _ in 0..EVENTS / 50 {
+        put(&*log, append("s", (0..50).map(|_| fact(&text)).collect())).await;
+    }
+    let (mut after, mut seen, mut pages) = (Position(0), Vec::new(), 0);
+    loop {
+        let page = log.read_all(after, EVENTS, None).await.unwrap();
+        let bytes: usize = page.events.iter().map(|event| event.data.len()).sum();
+        assert!(bytes <= PAGE_BYTES, "{bytes}");
+        seen.extend(page.events.iter().map(|event| event.position.0));
+        (after, pages) = (page.next, pages + 1);
+        if page.next >= page.head {
+            break;
+        }
+    }
+    assert_eq!(seen, (1..=EVENTS as u64).collect::<Vec<_>>());
+    assert_eq!(pages, 2);
 }

@@ -33,8 +33,13 @@ pub const QUEUE: usize = 8_192;
 pub const QUEUE_BYTES: usize = 256 * 1024 * 1024;
 /// The most positions that one query looks through for events of one class.
 pub const WINDOW: u64 = 1 << 20;
-/// The most queries of one page; after that the page is given back empty, with its `next`.
+/// The most queries of one page; after that the page is given back as it is, with its `next`.
 const WINDOWS: usize = 16;
+/// A page ends when its events have so many bytes: a thousand batches of token decisions are more
+/// than a reader should hold at once.
+pub const PAGE_BYTES: usize = 16 * 1024 * 1024;
+/// The events that the first query of a page asks for, before it is known how large they are.
+const FIRST_ROWS: usize = 128;
 /// How long a reader waits for a connection.
 const READ_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -212,28 +217,39 @@ impl EventLog for PostgresLog {
             sqlx::query_scalar(HEAD).fetch_one(&mut *connection).await.map_err(unavailable)?;
         let head = position(head);
         let (max, mut next, mut rows) = (max.min(MAX_PAGE), after, Vec::<Row>::new());
-        let mut windows = 0;
-        while rows.is_empty() && next < head && max > 0 && windows < WINDOWS {
-            windows += 1;
+        let (mut queries, mut bytes) = (0, 0);
+        while next < head && queries < WINDOWS {
+            // As many as fit by what those before were like.
+            let fit = match rows.len() {
+                0 => FIRST_ROWS,
+                known => (PAGE_BYTES.saturating_sub(bytes)) / (bytes / known).max(1),
+            };
+            let wanted = fit.min(max - rows.len());
+            if wanted == 0 {
+                break;
+            }
+            queries += 1;
             // Positions are dense, so a range bounds the work: few segments, few rows.
-            let span = if class.is_some() { self.window } else { max as u64 };
+            let span = if class.is_some() { self.window } else { wanted as u64 };
             let upto = Position(next.0.saturating_add(span)).min(head);
             let query = match class {
                 None => sqlx::query_as(ALL),
                 Some(Class::Decision) => sqlx::query_as(DECISIONS),
                 Some(Class::Fact) => sqlx::query_as(FACTS),
             };
-            rows = query
+            let more: Vec<Row> = query
                 .bind(number(next.0))
                 .bind(number(upto.0))
-                .bind(max as i64)
+                .bind(wanted as i64)
                 .fetch_all(&mut *connection)
                 .await
                 .map_err(unavailable)?;
-            next = match rows.last() {
-                Some(last) if rows.len() == max => position(last.position),
+            next = match more.last() {
+                Some(last) if more.len() == wanted => position(last.position),
                 _ => upto,
             };
+            bytes += more.iter().map(|row| row.meta.len() + row.data.len()).sum::<usize>();
+            rows.extend(more);
         }
         let events = rows.into_iter().map(Recorded::try_from).collect::<Result<_, _>>()?;
         Ok(Page { events, next, head })
