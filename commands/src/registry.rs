@@ -53,7 +53,8 @@ pub fn is_image_config(media_type: Option<&str>) -> bool {
 }
 
 /// Whether something of this media type is a manifest, as the children of an index are.
-pub(crate) fn is_manifest(media_type: Option<&str>) -> bool {
+#[must_use]
+pub fn is_manifest(media_type: Option<&str>) -> bool {
     media_type.is_some_and(|kind| MANIFESTS.split(", ").any(|known| known == kind))
 }
 

@@ -1,9 +1,11 @@
 //! Teams and namespaces through their forms.
 
+use domain::digest::Descriptor;
 use domain::namespace::Visibility;
+use domain::registry::ContentEvent;
 use tests::site::Site;
 
-use super::{push, signed_in, team};
+use super::{person, push, pushed, record, signed_in, team};
 
 #[tokio::test]
 async fn a_team_is_made_filled_changed_and_deleted() {
@@ -172,6 +174,35 @@ async fn a_repository_says_who_may_do_what_and_why() {
     assert_eq!((wrong.status.as_u16(), wrong.count("#description-wrong")), (422, 1));
     assert!(wrong.text.contains(&long), "what was typed stays");
     assert_eq!(bob.open("/r/crew/app/-/settings").await.status, 403);
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn only_manifests_that_a_manifest_holds_are_linked() {
+    let site = Site::start().await;
+    site.register("alice").await;
+    team(&site, "crew", "alice", Visibility::Private).await;
+    push(&site, "alice", "crew/app:1").await;
+    let part = |kind: &str, what: &str| Descriptor {
+        media_type: Some(format!("application/vnd.oci.image.{kind}")),
+        digest: super::digest(what),
+        size: Some(7),
+        platform: Some("linux/amd64".to_owned()),
+    };
+    let mut index = pushed("crew/app:multi");
+    if let ContentEvent::ManifestPushed { references, .. } = &mut index {
+        references.push(part("manifest.v1+json", "crew/app:1"));
+        references.push(part("config.v1+json", "configuration"));
+        references.push(part("layer.v1.tar+gzip", "layer"));
+    }
+    record(&site, person("alice"), index).await;
+    let mut alice = signed_in(&site, "alice").await;
+    let digest = super::digest("crew/app:multi");
+    let page = alice.open(&format!("/r/crew/app/-/manifests/{digest}")).await;
+    assert_eq!(page.count("tbody tr"), 3);
+    let links = page.attributes("tbody a", "href");
+    assert_eq!(links.len(), 1, "{links:?}");
+    assert_eq!(alice.open(&links[0]).await.status, 200);
     site.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! One content by its digest: what it holds, and which tags point to it.
 
 use axum::response::Response;
+use commands::registry::is_manifest;
 use domain::digest::Digest;
 use domain::name::RepositoryName;
 use maud::{Markup, html};
@@ -80,7 +81,7 @@ pub(super) fn holds(reader: &Reader, path: &str, references: &[ReferenceRow]) ->
                         @for part in references {
                             tr {
                                 th scope="row" {
-                                    @if part.platform.is_some() {
+                                    @if is_manifest(part.media_type.as_deref()) {
                                         a.plain href=(format!("{path}/-/manifests/{}", part.digest)) { (digest(&part.digest)) }
                                     } @else { (digest(&part.digest)) }
                                 }
