@@ -1,5 +1,5 @@
 //! Tells the service manager how it goes: `sd_notify(3)`, one datagram a message, when systemd has
-//! started us with `Type=notify`. Without `$NOTIFY_SOCKET` nothing is told to nobody.
+//! started us with `Type=notify`. Without `$NOTIFY_SOCKET` nothing is told to anybody.
 
 use std::ffi::{OsStr, OsString};
 use std::io;

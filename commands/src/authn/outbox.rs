@@ -152,8 +152,8 @@ async fn work<P: Pack>(
         if taken == 0 {
             return;
         }
-        gather(&mut receiver, &mut closes, &mut batch).await;
-        in_hand(batch.len());
+        in_hand(taken);
+        gather(&mut receiver, &mut closes, &mut batch, &in_hand).await;
         waiting(gauge, receiver.len() + batch.len());
         deliver(log, pack, &mut batch).await;
         in_hand(0);
@@ -166,6 +166,7 @@ async fn gather<T>(
     receiver: &mut mpsc::Receiver<T>,
     closes: &mut watch::Receiver<bool>,
     batch: &mut Vec<T>,
+    in_hand: impl Fn(usize),
 ) {
     if batch.len() < BATCH {
         tokio::select! {
@@ -179,6 +180,7 @@ async fn gather<T>(
     {
         batch.push(next);
     }
+    in_hand(batch.len());
 }
 
 #[allow(clippy::cast_precision_loss)] // a queue is short
@@ -214,5 +216,38 @@ async fn deliver<P: Pack>(log: &dyn EventLog, pack: &P, batch: &mut Vec<P::Item>
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desk::Clock;
+    use crate::log::memory::MemoryLog;
+
+    struct Swallow;
+
+    #[async_trait]
+    impl Pack for Swallow {
+        type Item = u32;
+
+        async fn pack(&self, items: &mut Vec<u32>) -> Result<Vec<Append>, VaultError> {
+            items.clear();
+            Ok(Vec::new())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_gathers_still_waits() {
+        let log = MemoryLog::new(Clock::system());
+        let outbox = Outbox::start(log, 8, "portus_test_queue_depth", Swallow);
+        outbox.place().unwrap().fill(1);
+        // The clock stands still while anybody has work, so it has been taken, and gathers.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+            assert_eq!(outbox.depth(), 1);
+        }
+        sleep(GATHERING * 2).await;
+        assert_eq!(outbox.depth(), 0);
     }
 }
