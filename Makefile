@@ -3,7 +3,9 @@
 PROGRAM = "$${CARGO_TARGET_DIR:-target}"/release/portus
 REGISTRY = 127.0.0.1:5000
 
-.PHONY: help run demo test interop bench lint screenshots
+PREFIX = /usr/local
+
+.PHONY: help run demo install test interop bench lint screenshots
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +19,15 @@ demo: ## the same, with people, teams and images to look at
 	@.ci/packages run
 	@cargo build --release --locked -p web
 	@exec $(PROGRAM) demo --registry $(REGISTRY)
+
+install: ## the program, its manual pages and completions below PREFIX (and DESTDIR)
+	@cargo build --release --locked -p web
+	@install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/portus
+	@$(PROGRAM) man $(DESTDIR)$(PREFIX)/share/man/man1
+	@for shell in bash:bash-completion/completions/portus zsh:zsh/site-functions/_portus \
+		fish:fish/vendor_completions.d/portus.fish; do \
+		file=$(DESTDIR)$(PREFIX)/share/$${shell#*:}; mkdir -p "$$(dirname "$$file")"; \
+		$(PROGRAM) completions $${shell%%:*} > "$$file"; done
 
 test: ## the whole suite, real registry and docker included
 	@.ci/test

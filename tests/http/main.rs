@@ -4,6 +4,7 @@
 
 mod api;
 mod canary;
+mod cli;
 mod notifications;
 mod service;
 mod table;

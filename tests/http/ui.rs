@@ -126,6 +126,6 @@ fn pulled(image: &str) -> ContentEvent {
     }
 }
 
-async fn push(site: &Site, by: &str, image: &str) -> Position {
+pub(crate) async fn push(site: &Site, by: &str, image: &str) -> Position {
     record(site, person(by), pushed(image)).await
 }

@@ -67,6 +67,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/explain", get(explain::explain))
         .route("/users", get(users::list).post(users::create))
         .route("/users/bootstrap", post(bootstrap::bootstrap))
+        .route("/users/self", get(users::oneself))
         .route("/users/application_tokens/{token}", delete(app_tokens::revoke))
         .route("/users/{user}", get(users::show).put(users::update).delete(users::remove))
         .route("/users/{user}/enable", post(users::enable))

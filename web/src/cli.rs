@@ -7,8 +7,10 @@ mod check;
 mod demo;
 mod health;
 pub mod keys;
+mod manual;
 mod projections;
-
+mod remote;
+mod secret;
 mod serve;
 
 use std::ffi::OsString;
@@ -16,7 +18,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use commands::desk::Clock;
 
@@ -33,6 +35,8 @@ Exit codes:
   2    wrong usage or configuration
   3    a check found a difference
   4    something that is needed could not be reached
+  5    the server does not accept who asks, or does not allow it
+  6    the server has no such thing, or none for whoever asks
   130  ended at once by a second Ctrl-C; 143 by a second SIGTERM";
 
 /// Decides who may pull from and push to your registries, and keeps the record.
@@ -92,6 +96,21 @@ enum Command {
         after_help = "Example, in a container file:\n  HEALTHCHECK CMD [\"portus\", \"health\"]"
     )]
     Health,
+    #[command(flatten)]
+    Remote(Box<remote::Remote>),
+    /// Print what completes this command line in a shell
+    #[command(after_help = manual::COMPLETIONS)]
+    Completions {
+        /// Which shell
+        shell: manual::Shell,
+    },
+    /// Write the manual's pages, one a command
+    #[command(after_help = manual::PAGES)]
+    Man {
+        /// The folder that gets them
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 /// Of `serve` and `demo`; each beats the file and the environment.
@@ -235,12 +254,16 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Done {
+    // What needs no service of this machine does not stumble over its configuration.
+    let command = match cli.command {
+        Command::Completions { shell } => return manual::completions(Cli::command(), shell),
+        Command::Man { folder } => return manual::pages(Cli::command(), &folder),
+        Command::Remote(remote) => return runtime()?.block_on(Box::pin(remote::run(*remote))),
+        command => command,
+    };
+    let cli = Cli { command, ..cli };
     let (config, resolved) = load(&cli)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::failed)?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         match cli.command {
             Command::Serve(_) => Box::pin(serve::run(config)).await,
             Command::Demo(_) => Box::pin(demo::run(config)).await,
@@ -257,8 +280,14 @@ fn dispatch(cli: Cli) -> Done {
             }
             Command::Keys { command } => sign_with(&config, &command),
             Command::Health => health::run(&config).await,
+            Command::Remote(_) | Command::Completions { .. } | Command::Man { .. } => Ok(()),
         }
     })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().build().map_err(Failure::failed)
 }
 
 fn sign_with(config: &Config, command: &KeysCommand) -> Done {
@@ -334,15 +363,36 @@ fn say(line: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Writes a line for people, beside the data.
+fn talk(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// clap takes two arguments of one id for the same: a flag of all commands would get what was
+    /// meant for one of them.
+    #[test]
+    fn no_argument_of_a_command_has_the_id_of_a_global_one() {
+        fn walk(command: &clap::Command, globals: &[String]) {
+            let name = command.get_name();
+            for argument in command.get_arguments().filter(|argument| !argument.is_global_set()) {
+                let id = argument.get_id().to_string();
+                assert!(!globals.contains(&id), "`{name}` has its own `{id}`");
+            }
+            let own = command.get_arguments().filter(|argument| argument.is_global_set());
+            let own = own.map(|argument| argument.get_id().to_string());
+            let globals: Vec<_> = globals.iter().cloned().chain(own).collect();
+            command.get_subcommands().for_each(|below| walk(below, &globals));
+        }
+        walk(&Cli::command(), &[]);
     }
 
     #[test]

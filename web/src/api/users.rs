@@ -101,6 +101,19 @@ pub(super) async fn show(
     Ok(Json(entity(&api, &row).await?))
 }
 
+/// `GET /users/self`: who the caller is, a token's owner included.
+pub(super) async fn oneself(
+    State(api): State<ApiState>,
+    caller: ApiCaller,
+    params: Params,
+) -> Result<Json<Value>, ApiError> {
+    params.end()?;
+    caller.must_read()?;
+    let name = caller.viewer.user().ok_or_else(ApiError::unauthorized)?;
+    let row = users::find(&api.read, name).await?.ok_or_else(ApiError::not_found)?;
+    Ok(Json(entity(&api, &row).await?))
+}
+
 /// `POST /users`: people need a password; bots may have one, and sign in with tokens.
 pub(super) async fn create(
     State(api): State<ApiState>,

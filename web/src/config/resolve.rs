@@ -150,10 +150,15 @@ pub fn resolve(layers: &Layers) -> Result<Resolved, ConfigError> {
     if wrong.is_empty() { Ok(resolved) } else { Err(ConfigError(wrong)) }
 }
 
-/// Variables that begin with our prefix but are none of the configuration: where the file is,
-/// what Kubernetes sets for a service called `portus`, and what the test bench sets.
+/// What commands read that speak to a server somewhere else.
+const OF_CLIENTS: [&str; 5] =
+    ["PORTUS_URL", "PORTUS_USER", "PORTUS_TOKEN", "PORTUS_TOKEN_FILE", "PORTUS_CA_FILE"];
+
+/// Variables that begin with our prefix but are none of the configuration: where the file is, what
+/// clients read, what Kubernetes sets for a service called `portus`, and what the test bench sets.
 fn is_ours(variable: &str) -> bool {
     let other = ["PORTUS_CONFIG", "PORTUS_BIN", "PORTUS_PORT"].contains(&variable)
+        || OF_CLIENTS.contains(&variable)
         || ["PORTUS_PORT_", "PORTUS_SERVICE_", "PORTUS_TEST_"]
             .iter()
             .any(|prefix| variable.starts_with(prefix));

@@ -1,0 +1,209 @@
+//! `portus repository`
+
+use clap::Subcommand;
+use http::Method;
+use serde_json::json;
+
+use super::ask::{Ask, DEFAULT_LIMIT};
+use super::show::Column;
+
+pub(super) const EXAMPLE: &str = "\
+Examples:
+  portus repository list
+  portus repository tags payments/checkout
+  portus repository tag payments/checkout 2.4.1 --json | jq -r .digest
+  portus repository explain payments/checkout push --who bob
+
+Where several registries have a repository of that name, say REGISTRY:NAME.";
+
+/// What can be done with repositories. They come and go by pushing and deleting in the registry.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum Verb {
+    /// The repositories that you may see
+    #[command(visible_alias = "ls")]
+    List {
+        /// At most so many
+        #[arg(long, default_value_t = DEFAULT_LIMIT)]
+        limit: usize,
+    },
+    /// One repository
+    #[command(visible_alias = "get")]
+    Show { repository: String },
+    /// Say what it is for
+    Update {
+        repository: String,
+        /// What it is for
+        #[arg(long)]
+        description: String,
+    },
+    /// Its tags
+    Tags {
+        repository: String,
+        /// At most so many
+        #[arg(long, default_value_t = DEFAULT_LIMIT)]
+        limit: usize,
+    },
+    /// One tag
+    Tag { repository: String, tag: String },
+    /// Its manifests
+    Manifests {
+        repository: String,
+        /// At most so many
+        #[arg(long, default_value_t = DEFAULT_LIMIT)]
+        limit: usize,
+    },
+    /// One manifest, by its digest
+    Manifest { repository: String, digest: String },
+    /// Remember it on your page
+    Star { repository: String },
+    /// No longer
+    Unstar { repository: String },
+    /// Whether somebody may do something there, and why
+    Explain {
+        repository: String,
+        /// Such as pull, push, delete
+        action: String,
+        /// Whom it is about; nobody: whoever has not signed in
+        #[arg(long, value_name = "NAME")]
+        who: Option<String>,
+        /// Where there are several
+        #[arg(long)]
+        registry: Option<String>,
+    },
+}
+
+pub(super) const COLUMNS: &[Column] = &[
+    Column::text("NAME", "/full_name"),
+    Column::text("REGISTRY", "/registry_hostname"),
+    Column::text("VISIBILITY", "/namespace/visibility"),
+    Column::number("TAGS", "/tags_count"),
+    Column::number("STARS", "/stars"),
+    Column::number("PULLS", "/pulls"),
+    Column::time("LAST PUSH", "/last_push_at"),
+    Column::text("BY", "/last_push_by"),
+];
+
+const FIELDS: &[Column] = &[
+    Column::number("id", "/id"),
+    Column::text("name", "/full_name"),
+    Column::text("registry", "/registry_hostname"),
+    Column::text("namespace", "/namespace/name"),
+    Column::text("visibility", "/namespace/visibility"),
+    Column::text("description", "/description"),
+    Column::number("tags", "/tags_count"),
+    Column::number("stars", "/stars"),
+    Column::text("starred by you", "/starred"),
+    Column::number("pulls", "/pulls"),
+    Column::time("last pull", "/last_pull_at"),
+    Column::time("last push", "/last_push_at"),
+    Column::text("pushed by", "/last_push_by"),
+    Column::time("created", "/created_at"),
+];
+
+const TAGS: &[Column] = &[
+    Column::text("TAG", "/name"),
+    Column::digest("DIGEST", "/digest"),
+    Column::text("PLATFORMS", "/platforms"),
+    Column::bytes("SIZE", "/size"),
+    Column::time("PUSHED", "/updated_at"),
+    Column::text("BY", "/author/name"),
+    Column::number("PULLS", "/pulls"),
+    Column::time("LAST PULL", "/last_pull_at"),
+];
+
+const TAG: &[Column] = &[
+    Column::number("id", "/id"),
+    Column::text("tag", "/name"),
+    Column::text("digest", "/digest"),
+    Column::text("media type", "/media_type"),
+    Column::text("artifact type", "/artifact_type"),
+    Column::text("kind", "/kind"),
+    Column::text("platforms", "/platforms"),
+    Column::bytes("size", "/size"),
+    Column::text("pushed by", "/author/name"),
+    Column::time("pushed", "/updated_at"),
+    Column::number("pulls", "/pulls"),
+    Column::time("last pull", "/last_pull_at"),
+];
+
+const MANIFESTS: &[Column] = &[
+    Column::digest("DIGEST", "/digest"),
+    Column::text("KIND", "/kind"),
+    Column::text("TAGS", "/tags"),
+    Column::text("PLATFORMS", "/platforms"),
+    Column::bytes("SIZE", "/size"),
+    Column::time("PUSHED", "/last_push_at"),
+    Column::text("BY", "/pushed_by"),
+    Column::number("PULLS", "/pulls"),
+];
+
+const MANIFEST: &[Column] = &[
+    Column::text("digest", "/digest"),
+    Column::text("media type", "/media_type"),
+    Column::text("artifact type", "/artifact_type"),
+    Column::text("kind", "/kind"),
+    Column::text("tags", "/tags"),
+    Column::text("platforms", "/platforms"),
+    Column::bytes("size", "/size"),
+    Column::text("pushed by", "/pushed_by"),
+    Column::time("first push", "/first_push_at"),
+    Column::time("last push", "/last_push_at"),
+    Column::number("pulls", "/pulls"),
+    Column::time("last pull", "/last_pull_at"),
+];
+
+const VERDICT: &[Column] = &[
+    Column::text("who", "/user"),
+    Column::text("action", "/action"),
+    Column::text("allowed", "/allowed"),
+    Column::text("rule", "/rule"),
+    Column::text("because", "/sentence"),
+    Column::text("rests on", "/ground"),
+    Column::number("as of event", "/position"),
+];
+
+impl Verb {
+    pub(super) fn ask(self) -> Ask {
+        let of = |rest: &[&str], repository: &str| {
+            let path = [&["repositories", repository], rest].concat();
+            path.into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let one = |path: Vec<String>, columns| {
+            let path: Vec<_> = path.iter().map(String::as_str).collect();
+            Ask::one(Method::GET, &path, columns)
+        };
+        match self {
+            Self::List { limit } => Ask::list(&["repositories"], COLUMNS, limit),
+            Self::Show { repository } => one(of(&[], &repository), FIELDS),
+            Self::Update { repository, description } => {
+                Ask::one(Method::PUT, &["repositories", &repository], FIELDS)
+                    .body(json!({ "repository": { "description": description } }))
+            }
+            Self::Tags { repository, limit } => {
+                Ask::list(&["repositories", &repository, "tags"], TAGS, limit)
+            }
+            Self::Tag { repository, tag } => one(of(&["tags", &tag], &repository), TAG),
+            Self::Manifests { repository, limit } => {
+                Ask::list(&["repositories", &repository, "manifests"], MANIFESTS, limit)
+            }
+            Self::Manifest { repository, digest } => {
+                one(of(&["manifests", &digest], &repository), MANIFEST)
+            }
+            Self::Star { repository } => {
+                let words = format!("{repository} is starred");
+                Ask::done(Method::PUT, &["repositories", &repository, "star"], words)
+            }
+            Self::Unstar { repository } => {
+                let words = format!("{repository} is no longer starred");
+                Ask::done(Method::DELETE, &["repositories", &repository, "star"], words)
+            }
+            Self::Explain { repository, action, who, registry } => {
+                Ask::one(Method::GET, &["explain"], VERDICT)
+                    .with("repository", Some(repository))
+                    .with("action", Some(action))
+                    .with("user", who)
+                    .with("registry", registry)
+            }
+        }
+    }
+}
