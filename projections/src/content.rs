@@ -10,13 +10,15 @@ mod change;
 mod kind;
 mod moves;
 mod rows;
+mod sums;
 
 use async_trait::async_trait;
 use domain::digest::Digest;
-use domain::event::{Actor, Class, Event, Fact};
+use domain::event::{Class, Event, Fact};
 use domain::name::{RegistryName, RepositoryName, TagName};
 use domain::namespace::NamespaceEvent;
 use domain::registry::{ContentEvent, PullMethod};
+use domain::star::StarEvent;
 use sqlx::PgConnection;
 
 use self::change::{Change, Word};
@@ -24,9 +26,9 @@ use self::kind::Details;
 use self::moves::{move_stored, moves, moves_stored};
 use self::rows::{
     ManifestKey, ManifestRow, NamespaceKey, NamespaceRow, ReferenceRow, RepositoryKey,
-    RepositoryRow, TagChangeRow, TagKey, TagRow,
+    RepositoryRow, StarKey, StarRow, TagChangeRow, TagKey, TagRow,
 };
-use crate::projection::{Projection, candidates, id, moment};
+use crate::projection::{Projection, candidates, id};
 use crate::working::{Working, json};
 
 /// See the module.
@@ -40,12 +42,13 @@ impl Projection for Content {
     }
 
     fn code(&self) -> i32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("content_namespaces", "registry, name"),
+            ("content_stars", "user_name, registry, repository"),
             ("repositories", "registry, name"),
             ("tags", "registry, repository, name"),
             ("tag_history", "registry, repository, tag, position"),
@@ -89,6 +92,7 @@ struct Desk {
     history: Working<TagChangeRow>,
     manifests: Working<ManifestRow>,
     references: Working<ReferenceRow>,
+    stars: Working<StarRow>,
 }
 
 const TAGS_OF_DIGESTS: &str = "SELECT row_to_json(t)::text FROM tags t
@@ -102,6 +106,11 @@ impl Desk {
         for fact in facts {
             match &fact.event {
                 Event::Content(event) => desk.want(event, &mut deleted),
+                Event::Star(event) => {
+                    let (key, registry, repository) = star(event);
+                    desk.stars.want(key);
+                    desk.want_repository(registry, repository);
+                }
                 Event::Namespace(
                     NamespaceEvent::Created { registry, namespace, .. }
                     | NamespaceEvent::Deleted { registry, namespace, .. }
@@ -127,19 +136,23 @@ impl Desk {
         }
         // A tag lives or dies with the manifest that it points to, also when it moves there later.
         desk.manifests.load(db).await?;
+        desk.stars.load(db).await?;
         for fact in facts {
             match &fact.event {
                 Event::Content(event) => desk.content(fact, event),
                 Event::Namespace(event) => desk.namespace(fact, event),
+                Event::Star(event) => desk.star(fact, event),
                 _ => {}
             }
         }
+        desk.sum();
         desk.namespaces.store(db).await?;
         desk.repositories.store(db).await?;
         desk.tags.store(db).await?;
         desk.history.store(db).await?;
         desk.manifests.store(db).await?;
-        desk.references.store(db).await
+        desk.references.store(db).await?;
+        desk.stars.store(db).await
     }
 
     fn want(&mut self, event: &ContentEvent, deleted: &mut Vec<ManifestKey>) {
@@ -168,16 +181,20 @@ impl Desk {
             | E::InstanceSeen { .. }
             | E::NotificationRejected { .. } => return,
         };
-        self.repositories.want(repository_key(registry, repository));
-        for name in candidates(repository) {
-            self.namespaces
-                .want(NamespaceKey { registry: registry.to_string(), name: name.to_owned() });
-        }
+        self.want_repository(registry, repository);
         if let Some(digest) = digest {
             self.manifests.want(manifest_key(registry, repository, digest));
         }
         if let Some(tag) = tag {
             self.tags.want(tag_key(registry, repository, tag));
+        }
+    }
+
+    fn want_repository(&mut self, registry: &RegistryName, repository: &RepositoryName) {
+        self.repositories.want(repository_key(registry, repository));
+        for name in candidates(repository) {
+            self.namespaces
+                .want(NamespaceKey { registry: registry.to_string(), name: name.to_owned() });
         }
     }
 
@@ -192,6 +209,7 @@ impl Desk {
                     name: key.name.clone(),
                     id: id(fact.position),
                     visibility: visibility.as_str().to_owned(),
+                    repositories: 0, // counted at the end
                 };
                 for repository in self.repositories.values_mut() {
                     let under = repository.registry == row.registry
@@ -234,15 +252,21 @@ impl Desk {
         }
     }
 
+    fn star(&mut self, fact: &Fact, event: &StarEvent) {
+        let (key, registry, repository) = star(event);
+        // What was starred may not have been heard of yet.
+        Change::of(self, fact).repository(registry, repository);
+        let row = StarRow {
+            user_name: key.user_name.clone(),
+            registry: key.registry.clone(),
+            repository: key.repository.clone(),
+        };
+        self.stars.set(key, matches!(event, StarEvent::Starred { .. }).then_some(row));
+    }
+
     fn content(&mut self, fact: &Fact, event: &ContentEvent) {
         use ContentEvent as E;
-        let mut change = Change {
-            desk: self,
-            position: id(fact.position),
-            at: moment(fact),
-            actor: fact.meta.actor.to_string(),
-            counts: !matches!(fact.meta.actor, Actor::System { .. }),
-        };
+        let mut change = Change::of(self, fact);
         match event {
             E::ManifestPushed {
                 registry,
@@ -311,6 +335,17 @@ impl Desk {
             | E::NotificationRejected { .. } => {}
         }
     }
+}
+
+fn star(event: &StarEvent) -> (StarKey, &RegistryName, &RepositoryName) {
+    let (StarEvent::Starred { user, registry, repository }
+    | StarEvent::Unstarred { user, registry, repository }) = event;
+    let key = StarKey {
+        user_name: user.to_string(),
+        registry: registry.to_string(),
+        repository: repository.to_string(),
+    };
+    (key, registry, repository)
 }
 
 fn namespace_key(registry: &RegistryName, name: &str) -> NamespaceKey {

@@ -46,7 +46,11 @@ pub fn statements() -> Vec<&'static str> {
         teams::STATEMENTS,
         users::STATEMENTS,
     ]
-    .concat()
+    .into_iter()
+    .chain(repositories::BROWSE_STATEMENTS)
+    .flatten()
+    .copied()
+    .collect()
 }
 
 /// The relational projections.

@@ -64,8 +64,8 @@ macro_rules! select {
                   WHEN 'team' THEN (SELECT t.id FROM teams t WHERE t.name = n.holder)
                   WHEN 'personal' THEN (SELECT u.id FROM users u WHERE u.name = n.holder)
                 END AS holder_id,
-                (SELECT count(*) FROM repositories r WHERE r.id IS NOT NULL
-                   AND r.registry = n.registry AND r.namespace = n.name) AS repositories
+                coalesce((SELECT c.repositories FROM content_namespaces c
+                   WHERE c.registry = n.registry AND c.name = n.name), 0) AS repositories
              FROM namespaces n
              WHERE ($1 OR n.visibility = ANY($2)
                 OR (n.registry, n.name) IN (SELECT * FROM unnest($3::text[], $4::text[]))) ",

@@ -25,8 +25,13 @@ impl ReadModels {
     /// its own, because its statements look names up in the read models' schemas.
     #[must_use]
     pub fn new(pool: &PgPool) -> Self {
-        let options =
-            pool.connect_options().as_ref().clone().options([("search_path", LIVE_SCHEMAS)]);
+        // Filters that are not wanted are parameters that are null: only a plan made for these very
+        // parameters leaves them out, and none of these queries runs long enough for a compiler.
+        let options = pool.connect_options().as_ref().clone().options([
+            ("search_path", LIVE_SCHEMAS),
+            ("plan_cache_mode", "force_custom_plan"),
+            ("jit", "off"),
+        ]);
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(std::time::Duration::from_secs(5))
@@ -123,7 +128,9 @@ plain_columns!(
     bool,
     i32,
     i64,
+    Option<i32>,
     Option<i64>,
+    Vec<i64>,
     String,
     Option<String>,
     Vec<String>,

@@ -1,12 +1,18 @@
 //! Repositories: what registries told us of them, and what people said of them.
 
+mod browse;
+
 use std::collections::BTreeSet;
 
 use domain::access::Visible;
 use domain::name::{NamespaceName, RegistryName, RepositoryName};
 use jiff::Timestamp;
 
+pub use self::browse::{Cursor, CursorError, Filter, MOST_WALKED, Order, Slice, Sort, browse};
 use crate::read::{Paging, ReadModels, Rights, row};
+
+/// For how many days, the latest one included, pulls are told a day.
+pub const PULL_DAYS: usize = 30;
 
 row! {
     /// A repository.
@@ -27,6 +33,9 @@ row! {
         pub description: String,
         /// Live tags.
         pub tags: i64,
+        /// Bytes of all manifests that live, with what each references; shared layers count each
+        /// time.
+        pub size: i64,
         /// How many people starred it.
         pub stars: i64,
         /// Manifests that were downloaded.
@@ -35,6 +44,10 @@ row! {
         pub last_pull_at: Option<Timestamp>,
         /// By whom.
         pub last_pull_by: Option<String>,
+        /// The day of the last one, counted from 1970 in UTC.
+        pub pull_day: Option<i32>,
+        /// Pulls on that day, on the day before, and so on, for at most [`PULL_DAYS`] days.
+        pub pull_days: Vec<i64>,
         /// Manifests that were pushed.
         pub pushes: i64,
         /// When last.
@@ -46,17 +59,38 @@ row! {
     }
 }
 
+impl RepositoryRow {
+    /// Pulls on the day of `now` and on the [`PULL_DAYS`] - 1 days before it, in UTC.
+    #[must_use]
+    pub fn recent_pulls(&self, now: Timestamp) -> i64 {
+        let Some(latest) = self.pull_day else { return 0 };
+        let age = usize::try_from(day_of(now).saturating_sub(latest)).unwrap_or(0);
+        self.pull_days.iter().take(PULL_DAYS.saturating_sub(age)).sum()
+    }
+}
+
+/// The day of a moment, counted from 1970 in UTC.
+pub(crate) fn day_of(at: Timestamp) -> i32 {
+    i32::try_from(at.as_second().div_euclid(86_400)).unwrap_or(i32::MAX)
+}
+
+/// What a [`RepositoryRow`] is made of, of `repositories` as `r`.
+macro_rules! columns {
+    () => {
+        "r.id, r.registry, r.name, r.namespace, n.id AS namespace_id, n.visibility,
+            coalesce(d.description, '') AS description, r.tags, r.size, r.stars,
+            r.pulls, r.last_pull_at, r.last_pull_by, r.pull_day, r.pull_days,
+            r.pushes, r.last_push_at, r.last_push_by, r.created_at"
+    };
+}
+use columns;
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT r.id, r.registry, r.name, r.namespace, n.id AS namespace_id, n.visibility,
-                coalesce(d.description, '') AS description,
-                (SELECT count(*) FROM tags t WHERE t.registry = r.registry
-                   AND t.repository = r.name AND t.live) AS tags,
-                (SELECT count(*) FROM stars s WHERE s.registry = r.registry
-                   AND s.repository = r.name) AS stars,
-                r.pulls, r.last_pull_at, r.last_pull_by, r.pushes, r.last_push_at,
-                r.last_push_by, r.created_at
+            "SELECT ",
+            columns!(),
+            "
              FROM repositories r
              LEFT JOIN content_namespaces n ON n.registry = r.registry AND n.name = r.namespace
              LEFT JOIN repository_descriptions d
@@ -79,7 +113,6 @@ const OF_NAMESPACE: &str = select!(
     "AND r.registry = $7 AND r.namespace = $8 AND ($9::text IS NULL OR r.name > $9)
      ORDER BY r.registry, r.namespace, r.name OFFSET $10 LIMIT $11"
 );
-const RECENT: &str = select!("ORDER BY r.last_push_at DESC NULLS LAST, r.id DESC LIMIT $7");
 const COUNT: &str = "SELECT count(*) FROM repositories r
     LEFT JOIN content_namespaces n ON n.registry = r.registry AND n.name = r.namespace
     WHERE r.id IS NOT NULL AND ($1 OR n.visibility = ANY($2)
@@ -91,8 +124,8 @@ const NAMES: &str = "SELECT name FROM repositories
 const KNOWN_OF: &str = "SELECT name FROM repositories
     WHERE registry = $1 AND name = ANY($2) AND id IS NOT NULL";
 
-pub(crate) const STATEMENTS: &[&str] =
-    &[FIND, FIND_ID, LIST, OF_NAMESPACE, RECENT, COUNT, NAMES, KNOWN_OF];
+pub(crate) const STATEMENTS: &[&str] = &[FIND, FIND_ID, LIST, OF_NAMESPACE, COUNT, NAMES, KNOWN_OF];
+pub(crate) use self::browse::STATEMENTS as BROWSE_STATEMENTS;
 
 /// Registry and name: what lists of repositories are sorted by.
 pub type Key = (String, String);
@@ -193,10 +226,8 @@ pub async fn recent(
     visible: &Visible,
     limit: i64,
 ) -> Result<Vec<RepositoryRow>, sqlx::Error> {
-    bind_rights!(sqlx::query_as(RECENT), visible)
-        .bind(Paging::<()>::first(limit).limit())
-        .fetch_all(read.pool())
-        .await
+    let order = Order::by(Sort::Pushed);
+    Ok(browse(read, visible, &Filter::default(), order, None, limit).await?.rows)
 }
 
 /// How many [`list`] has in all.

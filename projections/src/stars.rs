@@ -27,7 +27,20 @@ const COUNT: &str = "SELECT count(*) FROM stars WHERE registry = $1 AND reposito
 const IS_STARRED: &str = "SELECT EXISTS (SELECT FROM stars
     WHERE user_name = $1 AND registry = $2 AND repository = $3)";
 
-pub(crate) const STATEMENTS: &[&str] = &[OF_USER, COUNT, IS_STARRED];
+const NAMES: &str = "SELECT registry, repository FROM stars WHERE user_name = $1 LIMIT $2";
+
+pub(crate) const STATEMENTS: &[&str] = &[OF_USER, COUNT, IS_STARRED, NAMES];
+
+/// Registries and repositories that one user starred, in no order.
+pub(crate) async fn names_of_user(
+    read: &ReadModels,
+    user: &UserName,
+    limit: i64,
+) -> Result<(Vec<String>, Vec<String>), sqlx::Error> {
+    let names: Vec<(String, String)> =
+        sqlx::query_as(NAMES).bind(user.as_str()).bind(limit).fetch_all(read.pool()).await?;
+    Ok(names.into_iter().unzip())
+}
 
 /// What one user starred. What of it they may still see is for whoever shows it.
 ///

@@ -118,6 +118,11 @@ impl<T: Row> Working<T> {
         self.rows.values_mut().filter_map(|slot| slot.now.as_mut())
     }
 
+    /// Every row as the database has it and as it stands now.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (Option<&T>, Option<&T>)> {
+        self.rows.values().map(|slot| (slot.stored.as_ref(), slot.now.as_ref()))
+    }
+
     /// Writes what changed, and forgets everything.
     pub(crate) async fn store(&mut self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
         let rows = std::mem::take(&mut self.rows);

@@ -98,7 +98,7 @@ pub fn router(state: UiState) -> Router {
         .route("/sign-out", post(sessions::leave))
         .route("/search", get(search::show))
         .route("/search/suggest", get(search::suggest))
-        .route("/repositories", get(repositories::list))
+        .route("/repositories", get(repositories::list::list))
         .route("/r/{*rest}", get(repositories::show).post(repositories::act))
         .route(
             "/registries/{registry}/r/{*rest}",

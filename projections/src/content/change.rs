@@ -1,6 +1,7 @@
 //! What one fact does to the rows that were loaded for it.
 
 use domain::digest::{Descriptor, Digest};
+use domain::event::{Actor, Fact};
 use domain::name::{RegistryName, RepositoryName, TagName};
 use jiff::Timestamp;
 
@@ -10,7 +11,8 @@ use super::rows::{
     TagChangeKey, TagChangeRow, TagRow,
 };
 use super::{Desk, manifest_key, repository_key, tag_key};
-use crate::projection::candidates;
+use crate::projection::{candidates, id, moment};
+use crate::repositories::{PULL_DAYS, day_of};
 
 /// What a fact says of a tag.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +33,17 @@ pub(super) struct Change<'a> {
     pub(super) counts: bool,
 }
 
-impl Change<'_> {
+impl<'a> Change<'a> {
+    pub(super) fn of(desk: &'a mut Desk, fact: &Fact) -> Self {
+        Self {
+            desk,
+            position: id(fact.position),
+            at: moment(fact),
+            actor: fact.meta.actor.to_string(),
+            counts: !matches!(fact.meta.actor, Actor::System { .. }),
+        }
+    }
+
     pub(super) fn repository(
         &mut self,
         registry: &RegistryName,
@@ -166,6 +178,7 @@ impl Change<'_> {
         // It was there to be pulled, but as long as nobody told where from it is not listed.
         let row = self.repository(registry, repository);
         row.pulls += 1;
+        count_day(row, at);
         last(&mut row.last_pull_at, &mut row.last_pull_by, at, &actor);
         let row = self.manifest(registry, repository, digest);
         row.pulls += 1;
@@ -299,6 +312,26 @@ impl Change<'_> {
         };
         self.desk.history.set(key, Some(row));
     }
+}
+
+/// One more pull on the day of `at`. Only the last [`PULL_DAYS`] days up to the latest are kept, so
+/// that every order of the same pulls ends the same.
+fn count_day(row: &mut RepositoryRow, at: Timestamp) {
+    let day = day_of(at);
+    let latest = *row.pull_day.get_or_insert(day);
+    let newer = usize::try_from(day.saturating_sub(latest)).unwrap_or(0).min(PULL_DAYS);
+    if newer > 0 {
+        row.pull_days.splice(0..0, std::iter::repeat_n(0, newer));
+        row.pull_day = Some(day);
+    }
+    let age = usize::try_from(latest.saturating_sub(day)).unwrap_or(0);
+    if age < PULL_DAYS {
+        row.pull_days.resize(row.pull_days.len().max(age + 1), 0);
+        row.pull_days[age] += 1;
+    }
+    row.pull_days.truncate(PULL_DAYS);
+    let told = row.pull_days.iter().rposition(|pulls| *pulls > 0).map_or(0, |last| last + 1);
+    row.pull_days.truncate(told);
 }
 
 /// The later of two; of two at one moment the greater name, so that every order ends the same.

@@ -5,20 +5,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::working::table;
 
+/// The visibility of what no namespace decides over.
+pub(super) const NONE: &str = "none";
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct NamespaceRow {
     pub(super) registry: String,
     pub(super) name: String,
     pub(super) id: i64,
     pub(super) visibility: String,
+    pub(super) repositories: i64,
 }
 table!(
     NamespaceRow,
     NamespaceKey { registry: String, name: String },
     "content_namespaces",
     "registry, name",
-    "id, visibility",
-    "excluded.id, excluded.visibility"
+    "id, visibility, repositories",
+    "excluded.id, excluded.visibility, excluded.repositories"
 );
 
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +38,13 @@ pub(super) struct RepositoryRow {
     pub(super) pushes: i64,
     pub(super) last_push_at: Option<Timestamp>,
     pub(super) last_push_by: Option<String>,
+    /// Of the deciding namespace; [`NONE`] where there is none.
+    pub(super) visibility: String,
+    pub(super) tags: i64,
+    pub(super) size: i64,
+    pub(super) stars: i64,
+    pub(super) pull_day: Option<i32>,
+    pub(super) pull_days: Vec<i64>,
 }
 table!(
     RepositoryRow,
@@ -41,9 +52,34 @@ table!(
     "repositories",
     "registry, name",
     "id, namespace, created_at, pulls, last_pull_at, last_pull_by, pushes, last_push_at,
-     last_push_by",
+     last_push_by, visibility, tags, size, stars, pull_day, pull_days",
     "excluded.id, excluded.namespace, excluded.created_at, excluded.pulls, excluded.last_pull_at,
-     excluded.last_pull_by, excluded.pushes, excluded.last_push_at, excluded.last_push_by"
+     excluded.last_pull_by, excluded.pushes, excluded.last_push_at, excluded.last_push_by,
+     excluded.visibility, excluded.tags, excluded.size, excluded.stars, excluded.pull_day,
+     excluded.pull_days"
+);
+
+impl RepositoryRow {
+    /// The namespace that counts it: only what is listed is counted.
+    pub(super) fn counted_by(&self) -> Option<NamespaceKey> {
+        let name = self.id.and(self.namespace.clone())?;
+        Some(NamespaceKey { registry: self.registry.clone(), name })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct StarRow {
+    pub(super) user_name: String,
+    pub(super) registry: String,
+    pub(super) repository: String,
+}
+table!(
+    StarRow,
+    StarKey { user_name: String, registry: String, repository: String },
+    "content_stars",
+    "user_name, registry, repository",
+    "user_name",
+    "excluded.user_name"
 );
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

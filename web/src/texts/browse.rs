@@ -25,7 +25,13 @@ words! {
     no_image_seen: "No image that you may see yet." | "Noch kein Image, das Sie sehen dürfen.";
     all_repositories: "All repositories" | "Alle Repositories";
 
-    repositories_by_name: "Repositories that you may see, by name" | "Repositories, die Sie sehen dürfen, nach Namen";
+    repositories_caption: "Repositories that you may see; the head of a column orders them" | "Repositories, die Sie sehen dürfen; der Kopf einer Spalte ordnet sie";
+    no_repository_fits: "No repository that you may see fits this." | "Kein Repository, das Sie sehen dürfen, passt dazu.";
+    part_or_beginning: "part, or beginning*" | "Teil, oder Anfang*";
+    only_starred: "Only what I starred" | "Nur was ich markiert habe";
+    namespace: "Namespace" | "Namespace";
+    order_by: "Order by" | "Ordnen nach";
+    pulls_of_days: "Pulls, 30 days" | "Pulls, 30 Tage";
     no_repository: "There is no repository that you may see. One begins with the first push into a namespace."
         | "Es gibt kein Repository, das Sie sehen dürfen. Eines entsteht mit dem ersten Push in einen Namespace.";
     how_to_push: "How to push an image" | "Wie man ein Image pusht";
@@ -130,6 +136,8 @@ words! {
 }
 
 phrases! {
+    looked_at(number: &str): "Looked at {number} repositories and found no more; the next page looks further." | "{number} Repositories angesehen und nicht mehr gefunden; die nächste Seite sucht weiter.";
+    reversed(column: &str): "{column}, reversed" | "{column}, umgekehrt";
     hello(user: &str): "Hello, {user}" | "Hallo {user}";
     pull_tag(tag: &str): "Pull {tag}" | "{tag} pullen";
     activity_of(name: &str): "Activity of {name}" | "Aktivität von {name}";
@@ -153,6 +161,18 @@ sentences! {
 }
 
 impl super::Lang {
+    /// A span of time until now.
+    pub(crate) fn last_days(self, days: i64) -> String {
+        match (self, days) {
+            (Self::En, 1) => "in the last day".to_owned(),
+            (Self::En, 365) => "in the last year".to_owned(),
+            (Self::En, _) => format!("in the last {days} days"),
+            (Self::De, 1) => "am letzten Tag".to_owned(),
+            (Self::De, 365) => "im letzten Jahr".to_owned(),
+            (Self::De, _) => format!("in den letzten {days} Tagen"),
+        }
+    }
+
     /// What became of a tag.
     pub(crate) fn tag_change(self, stored: &str) -> &str {
         match (self, stored) {

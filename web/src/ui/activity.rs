@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use projections::activity::{self, ActivityRow, Cursor, Filter, Viewer};
 
 use super::UiState;
-use super::components::{copy, crumbs, empty, outcome};
+use super::components::{chips, copy, crumbs, empty, outcome};
 use super::reader::Reader;
 use super::sentence::sentence;
 use super::visitor::{Member, Registries, Visitor, query};
@@ -131,7 +131,7 @@ pub(super) fn body(feed: &Feed) -> Markup {
         h1 { (t.activity_title()) }
         @if feed.asked == Asked::default() { (super::live::listener(t, "/activity/live", feed.position)) }
         (filters(t, &feed.asked))
-        (chips(t, &feed.asked))
+        (shown_chips(t, &feed.asked))
         @if let Some(wrong) = &feed.wrong { p.notice.bad role="alert" { (wrong) } }
         @if feed.rows.is_empty() && feed.wrong.is_none() {
             (empty(html! {
@@ -176,16 +176,19 @@ fn filters(t: Lang, asked: &Asked) -> Markup {
     }
 }
 
-/// What is asked for, each to take away by itself.
-fn chips(t: Lang, asked: &Asked) -> Markup {
+fn shown_chips(t: Lang, asked: &Asked) -> Markup {
     let kind = asked.kind.as_deref().and_then(|kind| {
         KINDS.into_iter().find(|(known, _)| *known == kind).map(|(_, words)| words(t))
     });
     let all = [
-        ("actor", t.who(), asked.actor.as_deref()),
-        ("repository", t.repository(), asked.repository.as_deref()),
-        ("kind", t.what(), kind),
-        ("outcome", t.outcome(), asked.outcome.as_deref().map(|word| t.outcome_word(word))),
+        ("actor", t.who(), asked.actor.clone()),
+        ("repository", t.repository(), asked.repository.clone()),
+        ("kind", t.what(), kind.map(str::to_owned)),
+        (
+            "outcome",
+            t.outcome(),
+            asked.outcome.as_deref().map(|word| t.outcome_word(word).to_owned()),
+        ),
     ];
     let without = |gone: &str| {
         let keep = |name: &str, value: &Option<String>| value.clone().filter(|_| name != gone);
@@ -198,18 +201,7 @@ fn chips(t: Lang, asked: &Asked) -> Markup {
         let pairs: Vec<_> = pairs.iter().map(|(name, value)| (*name, value.as_deref())).collect();
         format!("/activity{}", query(&pairs))
     };
-    html! {
-        @if all.iter().any(|(.., value)| value.is_some()) {
-            ul.chips {
-                @for (name, words, value) in all {
-                    @if let Some(value) = value {
-                        li { a.chip href=(without(name)) aria-label=(t.remove_filter(&format!("{words}: {value}"))) { (words) ": " (value) " ×" } }
-                    }
-                }
-                li { a href="/activity" { (t.clear()) } }
-            }
-        }
-    }
+    chips(t, &all, without, "/activity")
 }
 
 fn pages(feed: &Feed) -> Markup {

@@ -202,6 +202,28 @@ pub(super) fn tabs(label: &str, entries: &[(String, &str, bool)]) -> Markup {
     }
 }
 
+/// What a list is filtered by, each to take away by itself: name, words, value; `without` is the
+/// list without one of them.
+pub(super) fn chips(
+    t: Lang,
+    all: &[(&str, &str, Option<String>)],
+    without: impl Fn(&str) -> String,
+    clear: &str,
+) -> Markup {
+    html! {
+        @if all.iter().any(|(.., value)| value.is_some()) {
+            ul.chips {
+                @for (name, words, value) in all {
+                    @if let Some(value) = value {
+                        li { a.chip href=(without(name)) aria-label=(t.remove_filter(&format!("{words}: {value}"))) { (words) ": " (value) " ×" } }
+                    }
+                }
+                li { a href=(clear) { (t.clear()) } }
+            }
+        }
+    }
+}
+
 /// The way to the first and to the next page of a list.
 pub(super) fn pager(t: Lang, first: Option<&str>, next: Option<&str>) -> Markup {
     html! {

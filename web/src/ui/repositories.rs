@@ -1,5 +1,7 @@
 //! Repositories: the list, and the page of one with its tags.
 
+pub(super) mod list;
+
 use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::response::Response;
 use commands::stars as wishes;
@@ -65,78 +67,6 @@ impl Place {
                 _ => return None,
             },
         })
-    }
-}
-
-/// `GET /repositories`
-pub(super) async fn list(
-    State(ui): State<UiState>,
-    visitor: Visitor,
-) -> Result<Response, PageError> {
-    let visible = visitor.viewer.visible();
-    let after = visitor.params.get("after").and_then(|key| key.split_once(' '));
-    let after = after.map(|(registry, name)| (registry.to_owned(), name.to_owned()));
-    let first = after.is_none();
-    let paging = Paging { after, offset: 0, limit: ROWS + 1 };
-    let mut rows = repositories::list(&ui.read, &visible, &paging).await?;
-    let more = rows.len() > usize::try_from(ROWS).unwrap_or(usize::MAX);
-    rows.truncate(usize::try_from(ROWS).unwrap_or(usize::MAX));
-    let all = List {
-        next: rows.last().filter(|_| more).map(|row| format!("{} {}", row.registry, row.name)),
-        rows,
-        first,
-        registries: ui.registries().await?,
-        reader: visitor.reader(),
-    };
-    Ok(visitor.show(visitor.lang().repositories_title(), list_body(&all)))
-}
-
-/// What the list shows.
-pub(super) struct List {
-    pub(super) rows: Vec<RepositoryRow>,
-    /// The key behind which the next page begins.
-    pub(super) next: Option<String>,
-    pub(super) first: bool,
-    pub(super) registries: Registries,
-    pub(super) reader: Reader,
-}
-
-pub(super) fn list_body(list: &List) -> Markup {
-    let (t, reader) = (list.reader.lang, &list.reader);
-    let next =
-        list.next.as_ref().map(|key| format!("/repositories{}", query(&[("after", Some(key))])));
-    html! {
-        h1 { (t.repositories_title()) }
-        @if list.rows.is_empty() {
-            (empty(html! {
-                p { (t.no_repository()) }
-                p { a href="/help" { (t.how_to_push()) } }
-            }))
-        } @else {
-            (scroll(t.repositories_title(), html! {
-                table.stack data-rows {
-                    caption { (t.repositories_by_name()) }
-                    thead { tr {
-                        th scope="col" { (t.name()) } th scope="col" { (t.visibility()) }
-                        th.number scope="col" { (t.tags_title()) } th.number scope="col" { (t.pulls_title()) }
-                        th.number scope="col" { (t.stars_title()) } th scope="col" { (t.last_push()) }
-                    } }
-                    tbody {
-                        @for row in &list.rows {
-                            tr {
-                                th scope="row" { a href=(list.registries.repository(&row.registry, &row.name)) { (list.registries.called(&row.registry, &row.name)) } }
-                                td data-label=(t.visibility()) { (seen_by(t, row)) }
-                                td.number data-label=(t.tags_title()) { (thousands(row.tags)) }
-                                td.number data-label=(t.pulls_title()) { (thousands(row.pulls)) }
-                                td.number data-label=(t.stars_title()) { (thousands(row.stars)) }
-                                td data-label=(t.last_push()) { (last_push(reader, row)) }
-                            }
-                        }
-                    }
-                }
-            }))
-        }
-        (pager(t, (!list.first).then_some("/repositories"), next.as_deref()))
     }
 }
 

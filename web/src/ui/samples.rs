@@ -12,7 +12,7 @@ use projections::app_tokens::AppTokenRow;
 use projections::manifests::{ManifestRow, ReferenceRow};
 use projections::namespaces::NamespaceRow;
 use projections::registries::RegistryRow;
-use projections::repositories::RepositoryRow;
+use projections::repositories::{Order, RepositoryRow, Slice, Sort};
 use projections::search::{Entry, Hits, Results};
 use projections::stars::StarRow;
 use projections::tags::{TagChangeRow, TagRow};
@@ -21,6 +21,7 @@ use projections::users::UserRow;
 use serde_json::json;
 
 use super::reader::Reader;
+use super::repositories::list;
 use super::visitor::Registries;
 use super::{
     access, activity, admin, admin_registries, admin_users, errors, help, home, manifests, me,
@@ -70,8 +71,11 @@ fn repository(name: &str, text: &str) -> RepositoryRow {
         visibility: Some("public".to_owned()),
         description: text.to_owned(),
         tags: 2,
+        size: 187_340_000,
         stars: 12,
         pulls: 48_211,
+        pull_day: Some(20_780),
+        pull_days: vec![300, 12],
         last_pull_at: Some(before(1)),
         last_pull_by: Some(text.to_owned()),
         pushes: 40,
@@ -397,12 +401,28 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         registries: registries(),
         reader: reader(),
     };
-    let list = |full: bool| repositories::List {
-        rows: if full { vec![repository("team/app", text)] } else { vec![] },
-        next: full.then(mine),
+    let list = |full: bool, asked: list::Asked, cut: bool| list::List {
+        slice: Slice {
+            rows: if full { vec![repository("team/app", text)] } else { vec![] },
+            next: (full || cut).then(|| "-stars 12 7".parse().unwrap()),
+            cut,
+        },
+        asked,
         first: !full,
+        may_star: true,
+        now: before(0),
         registries: registries(),
         reader: reader(),
+    };
+    let everything = list::Asked::default;
+    let filtered = || list::Asked {
+        order: Order { sort: Sort::Stars, descending: false },
+        registry: Some("main".to_owned()),
+        namespace: Some(mine()),
+        visibility: Some(domain::namespace::Visibility::Public),
+        name: Some(mine()),
+        days: Some(7),
+        starred: true,
     };
     let reference = || ReferenceRow {
         ordinal: 0,
@@ -488,8 +508,11 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         ("search, nothing", search::body(&searched(Some(Results::default()), None))),
         ("search, hits", search::body(&searched(Some(entries(text)), None))),
         ("search, one kind", search::body(&searched(Some(entries(text)), Some(tagged)))),
-        ("repositories", repositories::list_body(&list(true))),
-        ("repositories, none", repositories::list_body(&list(false))),
+        ("repositories", list::body(&list(true, everything(), false))),
+        ("repositories, none", list::body(&list(false, everything(), false))),
+        ("repositories, filtered", list::body(&list(true, filtered(), false))),
+        ("repositories, none fits", list::body(&list(false, filtered(), false))),
+        ("repositories, looked far", list::body(&list(false, filtered(), true))),
         ("repository", repositories::body(&one(true))),
         ("repository, empty", repositories::body(&one(false))),
         (

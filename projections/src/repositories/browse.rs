@@ -1,0 +1,494 @@
+//! The list of repositories in any of its orders, with filters, a page at a time.
+//!
+//! What somebody may see is either little or much. Little is gathered and sorted. Much is walked
+//! in its order, by an index of that order, and what may not be seen or is not wanted is left out:
+//! there is enough of it that a page is soon full. A walk ends at [`MOST_WALKED`] repositories that
+//! may be seen, so that a filter that hardly anything passes costs no more than that; the page then
+//! says where to go on. Only what may be seen counts for that, so the place tells of nothing hidden.
+
+mod plan;
+
+use std::fmt;
+use std::str::FromStr;
+
+use domain::access::Visible;
+use domain::name::{NamespaceName, RegistryName, UserName};
+use domain::namespace::Visibility;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row as _};
+
+use self::plan::{Plan, plan};
+use super::{RepositoryRow, columns};
+use crate::read::{Paging, ReadModels, Rights};
+
+/// How many repositories that may be seen one page looks at, for each visibility.
+pub const MOST_WALKED: i64 = 20_000;
+
+/// What the list is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// Name.
+    Name,
+    /// Last push; never comes before everything.
+    Pushed,
+    /// Last pull; never comes before everything.
+    Pulled,
+    /// Pulls ever.
+    Pulls,
+    /// Stars.
+    Stars,
+    /// Live tags.
+    Tags,
+    /// Bytes.
+    Size,
+}
+
+impl Sort {
+    /// All of them.
+    pub const EVERY: [Self; 7] =
+        [Self::Name, Self::Pushed, Self::Pulled, Self::Pulls, Self::Stars, Self::Tags, Self::Size];
+
+    /// The word in a link.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Pushed => "pushed",
+            Self::Pulled => "pulled",
+            Self::Pulls => "pulls",
+            Self::Stars => "stars",
+            Self::Tags => "tags",
+            Self::Size => "size",
+        }
+    }
+
+    /// One of the words.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::EVERY.into_iter().find(|sort| sort.as_str() == word)
+    }
+}
+
+/// An order: what it goes by, and in which direction. What is equal in it goes by age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// By what.
+    pub sort: Sort,
+    /// The greatest, or latest, first.
+    pub descending: bool,
+}
+
+impl Order {
+    /// As people expect it first: names from the beginning, all else from the greatest down.
+    #[must_use]
+    pub fn by(sort: Sort) -> Self {
+        Self { sort, descending: sort != Sort::Name }
+    }
+}
+
+/// Which repositories are wanted; empty: all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Those over which this namespace decides.
+    pub namespace: Option<(RegistryName, NamespaceName)>,
+    /// Of this visibility.
+    pub visibility: Option<Visibility>,
+    /// Whose name holds this.
+    pub part: Option<String>,
+    /// Whose name begins with this.
+    pub prefix: Option<String>,
+    /// Pushed to at or after.
+    pub since: Option<Timestamp>,
+    /// Starred by this person, who must be the one who asks: what others like is theirs to tell.
+    pub starred_by: Option<UserName>,
+}
+
+/// A place in an order, written `sort key id`, with a minus before the sort of a descending order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// The order that it is a place in.
+    pub order: Order,
+    key: Key,
+    id: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Key {
+    Text(String),
+    Number(i64),
+    At(Option<Timestamp>),
+}
+
+impl Cursor {
+    fn behind(order: Order, row: &RepositoryRow) -> Self {
+        let key = match order.sort {
+            Sort::Name => Key::Text(row.name.clone()),
+            Sort::Pushed => Key::At(row.last_push_at),
+            Sort::Pulled => Key::At(row.last_pull_at),
+            Sort::Pulls => Key::Number(row.pulls),
+            Sort::Stars => Key::Number(row.stars),
+            Sort::Tags => Key::Number(row.tags),
+            Sort::Size => Key::Number(row.size),
+        };
+        Self { order, key, id: row.id }
+    }
+
+    /// As the statement reads it.
+    fn parameter(&self) -> String {
+        match &self.key {
+            Key::Text(text) => text.clone(),
+            Key::Number(number) => number.to_string(),
+            Key::At(None) => "-infinity".to_owned(),
+            Key::At(Some(at)) => at.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let minus = if self.order.descending { "-" } else { "" };
+        write!(f, "{minus}{} ", self.order.sort.as_str())?;
+        match &self.key {
+            Key::Text(text) => f.write_str(text)?,
+            Key::Number(number) => write!(f, "{number}")?,
+            Key::At(None) => f.write_str("never")?,
+            Key::At(Some(at)) => write!(f, "{}", at.as_microsecond())?,
+        }
+        write!(f, " {}", self.id)
+    }
+}
+
+/// The text is no place in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a place in the list is what the link to the next page says")]
+pub struct CursorError;
+
+impl FromStr for Cursor {
+    type Err = CursorError;
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let [sort, key, id] =
+            text.split(' ').collect::<Vec<_>>().try_into().map_err(|_| CursorError)?;
+        let (descending, word) = match sort.strip_prefix('-') {
+            Some(word) => (true, word),
+            None => (false, sort),
+        };
+        let sort = Sort::parse(word).ok_or(CursorError)?;
+        let number = |text: &str| text.parse().map_err(|_| CursorError);
+        let key = match sort {
+            Sort::Name => Key::Text(plain(key).ok_or(CursorError)?),
+            Sort::Pushed | Sort::Pulled if key == "never" => Key::At(None),
+            Sort::Pushed | Sort::Pulled => {
+                let at = Timestamp::from_microsecond(number(key)?).map_err(|_| CursorError)?;
+                Key::At(Some(at))
+            }
+            Sort::Pulls | Sort::Stars | Sort::Tags | Sort::Size => Key::Number(number(key)?),
+        };
+        Ok(Self { order: Order { sort, descending }, key, id: number(id)? })
+    }
+}
+
+/// Postgres has no NUL in text.
+fn plain(text: &str) -> Option<String> {
+    (!text.contains('\0')).then(|| text.to_owned())
+}
+
+/// Part of the list.
+#[derive(Debug, Clone)]
+pub struct Slice {
+    /// In order.
+    pub rows: Vec<RepositoryRow>,
+    /// Behind which the list goes on; `None`: it has ended.
+    pub next: Option<Cursor>,
+    /// It ends here only because it has looked at [`MOST_WALKED`]: more may fit.
+    pub cut: bool,
+}
+
+/// What may be seen: as `Rights` are bound to `$1` to `$6`.
+macro_rules! may_see {
+    () => {
+        "($1 OR r.visibility = ANY($2)
+            OR (r.registry, r.namespace) IN (SELECT * FROM unnest($3::text[], $4::text[]))
+            OR (r.registry, r.name) IN (SELECT * FROM unnest($5::text[], $6::text[])))"
+    };
+}
+
+/// What is wanted.
+macro_rules! fits {
+    () => {
+        "(($16::text IS NULL OR (r.registry = $16 AND r.namespace = $17))
+            AND ($18::text IS NULL OR r.visibility = $18)
+            AND ($19::text IS NULL OR strpos(r.name, $19) > 0)
+            AND ($20::text IS NULL OR starts_with(r.name, $20))
+            AND ($21::timestamptz IS NULL OR r.last_push_at >= $21))"
+    };
+}
+
+/// The page of one order: a walk through each visibility of `$7`, where `$8` says whether all of
+/// it may be seen, together with what is gathered of the namespaces `$9`, `$10` and repositories
+/// `$11`, `$12` as far as they are of the visibilities `$13`. What lies inside an order, its
+/// beginning, say, is left to the index by `$within`.
+macro_rules! page {
+    ($key:literal, $type:literal, $direction:literal, $beyond:literal, $within:literal) => {
+        concat!(
+            "WITH page AS (
+              SELECT * FROM (
+                SELECT w.* FROM unnest($7::text[], $8::bool[]) AS class(visibility, whole)
+                CROSS JOIN LATERAL (
+                  SELECT * FROM (
+                    SELECT r.*, row_number() OVER () AS walked FROM (
+                      SELECT r.registry, r.name, r.id, r.namespace, r.visibility, r.last_push_at, ",
+            $key,
+            " AS key FROM repositories r
+                      WHERE r.id IS NOT NULL AND r.visibility = class.visibility
+                        AND (class.whole OR ",
+            may_see!(),
+            ")
+                        AND ($14::text IS NULL OR (",
+            $key,
+            ", r.id) ",
+            $beyond,
+            " ($14::text",
+            $type,
+            ", $15::bigint)) ",
+            $within,
+            " ORDER BY ",
+            $key,
+            $direction,
+            ", r.id",
+            $direction,
+            " LIMIT 20000
+                    ) AS r
+                  ) AS r
+                  WHERE r.walked = 20000 OR ",
+            fits!(),
+            " ORDER BY r.key",
+            $direction,
+            ", r.id",
+            $direction,
+            " LIMIT $22
+                ) AS w
+                UNION ALL
+                SELECT r.registry, r.name, r.id, r.namespace, r.visibility, r.last_push_at, ",
+            $key,
+            " AS key, 0 AS walked
+                FROM (
+                  SELECT r.* FROM unnest($9::text[], $10::text[]) AS wanted(registry, namespace)
+                    CROSS JOIN LATERAL (SELECT * FROM repositories r
+                      WHERE r.registry = wanted.registry AND r.namespace = wanted.namespace
+                      OFFSET 0) AS r
+                  UNION ALL
+                  SELECT r.* FROM unnest($11::text[], $12::text[]) AS wanted(registry, name)
+                    CROSS JOIN LATERAL (SELECT * FROM repositories r
+                      WHERE r.registry = wanted.registry AND r.name = wanted.name
+                      OFFSET 0) AS r
+                    WHERE ((r.registry, r.namespace)
+                      IN (SELECT * FROM unnest($9::text[], $10::text[]))) IS NOT TRUE
+                ) AS r
+                WHERE r.id IS NOT NULL AND r.visibility = ANY($13) AND ",
+            may_see!(),
+            " AND ",
+            fits!(),
+            " AND ($14::text IS NULL OR (",
+            $key,
+            ", r.id) ",
+            $beyond,
+            " ($14::text",
+            $type,
+            ", $15::bigint))
+              ) AS all_of_it
+              ORDER BY key",
+            $direction,
+            ", id",
+            $direction,
+            " LIMIT $22 + 4
+            )
+            SELECT ",
+            columns!(),
+            ", page.walked = 20000 AS at_the_end, ",
+            fits!(),
+            " AS fits
+            FROM page
+            JOIN repositories r ON r.registry = page.registry AND r.name = page.name
+            LEFT JOIN content_namespaces n ON n.registry = r.registry AND n.name = r.namespace
+            LEFT JOIN repository_descriptions d
+              ON d.registry = r.registry AND d.repository = r.name
+            ORDER BY page.key",
+            $direction,
+            ", page.id",
+            $direction
+        )
+    };
+}
+
+macro_rules! both {
+    ($key:literal, $type:literal, $up:literal, $down:literal) => {
+        [page!($key, $type, "", ">", $up), page!($key, $type, " DESC", "<", $down)]
+    };
+}
+
+/// The greatest character: behind all names that begin alike.
+const BY_NAME: [&str; 2] = both!(
+    "r.name",
+    "",
+    "AND ($20::text IS NULL OR (r.name >= $20 AND r.name < $20 || U&'\\+10FFFF'))",
+    "AND ($20::text IS NULL OR (r.name >= $20 AND r.name < $20 || U&'\\+10FFFF'))"
+);
+const BY_PUSHED: [&str; 2] = both!(
+    "coalesce(r.last_push_at, '-infinity'::timestamptz)",
+    "::timestamptz",
+    "AND ($21::timestamptz IS NULL OR coalesce(r.last_push_at, '-infinity'::timestamptz) >= $21)",
+    "AND ($21::timestamptz IS NULL OR coalesce(r.last_push_at, '-infinity'::timestamptz) >= $21)"
+);
+const BY_PULLED: [&str; 2] =
+    both!("coalesce(r.last_pull_at, '-infinity'::timestamptz)", "::timestamptz", "", "");
+const BY_PULLS: [&str; 2] = both!("r.pulls", "::bigint", "", "");
+const BY_STARS: [&str; 2] = both!("r.stars", "::bigint", "", "");
+const BY_TAGS: [&str; 2] = both!("r.tags", "::bigint", "", "");
+const BY_SIZE: [&str; 2] = both!("r.size", "::bigint", "", "");
+
+pub(crate) const STATEMENTS: [&[&str]; 8] =
+    [&BY_NAME, &BY_PUSHED, &BY_PULLED, &BY_PULLS, &BY_STARS, &BY_TAGS, &BY_SIZE, plan::STATEMENTS];
+
+fn statement(order: Order) -> &'static str {
+    let [up, down] = match order.sort {
+        Sort::Name => BY_NAME,
+        Sort::Pushed => BY_PUSHED,
+        Sort::Pulled => BY_PULLED,
+        Sort::Pulls => BY_PULLS,
+        Sort::Stars => BY_STARS,
+        Sort::Tags => BY_TAGS,
+        Sort::Size => BY_SIZE,
+    };
+    if order.descending { down } else { up }
+}
+
+/// The repositories that may be seen and are wanted, in `order`: up to `limit` behind `after`,
+/// which must be a place in that order, or it is left out.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn browse(
+    read: &ReadModels,
+    visible: &Visible,
+    filter: &Filter,
+    order: Order,
+    after: Option<&Cursor>,
+    limit: i64,
+) -> Result<Slice, sqlx::Error> {
+    let Some(Plan { walk, gather }) = plan(read, visible, filter).await? else {
+        return Ok(Slice { rows: Vec::new(), next: None, cut: false });
+    };
+    let rights = Rights::of(visible);
+    let after = after.filter(|after| after.order == order);
+    let limit = Paging::<()>::first(limit).limit();
+    let namespace = filter.namespace.as_ref();
+    let found: Vec<Found> = sqlx::query_as(statement(order))
+        .bind(rights.everything)
+        .bind(rights.visibilities)
+        .bind(rights.namespaces.0)
+        .bind(rights.namespaces.1)
+        .bind(rights.repositories.0)
+        .bind(rights.repositories.1)
+        .bind(walk.iter().map(|(visibility, _)| *visibility).collect::<Vec<_>>())
+        .bind(walk.iter().map(|(_, whole)| *whole).collect::<Vec<_>>())
+        .bind(gather.namespaces.0)
+        .bind(gather.namespaces.1)
+        .bind(gather.repositories.0)
+        .bind(gather.repositories.1)
+        .bind(gather.visibilities)
+        .bind(after.map(Cursor::parameter))
+        .bind(after.map(|after| after.id))
+        .bind(namespace.map(|(registry, _)| registry.as_str()))
+        .bind(namespace.map(|(_, name)| name.as_str()))
+        .bind(filter.visibility.map(Visibility::as_str))
+        .bind(&filter.part)
+        .bind(&filter.prefix)
+        .bind(filter.since.map(ToSqlx::to_sqlx))
+        .bind(limit + 1)
+        .fetch_all(read.pool())
+        .await?;
+    Ok(slice(found, order, usize::try_from(limit).unwrap_or(0)))
+}
+
+struct Found {
+    row: RepositoryRow,
+    fits: bool,
+    at_the_end: bool,
+}
+
+impl<'r> FromRow<'r, PgRow> for Found {
+    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            row: RepositoryRow::from_row(row)?,
+            fits: row.try_get("fits")?,
+            at_the_end: row.try_get("at_the_end")?,
+        })
+    }
+}
+
+/// Behind the end of one walk, what another has found is not all there is.
+fn slice(found: Vec<Found>, order: Order, limit: usize) -> Slice {
+    let mut rows: Vec<RepositoryRow> = Vec::new();
+    for Found { row, fits, at_the_end } in found {
+        if fits && rows.len() == limit {
+            let next = rows.last().map(|row| Cursor::behind(order, row));
+            return Slice { rows, next, cut: false };
+        }
+        let end = at_the_end.then(|| Cursor::behind(order, &row));
+        if fits {
+            rows.push(row);
+        }
+        if end.is_some() {
+            let cut = rows.len() < limit;
+            return Slice { rows, next: end, cut };
+        }
+    }
+    Slice { rows, next: None, cut: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_read_as_it_is_written() {
+        for text in [
+            "name team/app 7",
+            "-name team/app 7",
+            "-pushed 1700000000000001 7",
+            "pulled never 7",
+            "-pulls 12 7",
+            "-stars 0 7",
+            "tags 5 7",
+            "-size -1 7",
+        ] {
+            let place: Cursor = text.parse().unwrap();
+            assert_eq!(place.to_string(), text);
+        }
+        for wrong in [
+            "",
+            "name",
+            "name a",
+            "name a x",
+            "name a 1 2",
+            "nothing 1 2",
+            "pulls x 1",
+            "--pulls 1 2",
+            "pushed 99999999999999999 1",
+            "name a\0 1",
+        ] {
+            assert_eq!(wrong.parse::<Cursor>(), Err(CursorError), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_statements_walk_as_far_as_said() {
+        for sql in STATEMENTS.concat() {
+            assert!(!sql.contains("walked") || sql.contains(&format!("LIMIT {MOST_WALKED}\n")));
+            assert!(!sql.contains("walked") || sql.contains(&format!("walked = {MOST_WALKED}")));
+        }
+    }
+}
