@@ -13,6 +13,7 @@ mod findable;
 mod load;
 mod machine;
 mod notifications;
+mod pages;
 mod replay;
 mod search;
 mod token;
@@ -49,6 +50,9 @@ fn main() {
         }
         if asked("replay") {
             replay::figures().await;
+        }
+        if asked("pages") {
+            pages::figures().await;
         }
         if asked("search") {
             search::figures().await;

@@ -18,22 +18,30 @@ impl Program {
     ///
     /// When signing in does not work.
     pub async fn page(&self, person: &Person, path: &str) -> Answer {
-        let mut sessions = self.sessions.lock().await;
-        let cookie = match sessions.get(&person.name) {
-            Some(cookie) => cookie.clone(),
-            None => {
-                let cookie = self.sign_in(person).await;
-                sessions.insert(person.name.clone(), cookie.clone());
-                cookie
-            }
-        };
-        drop(sessions);
+        let cookie = self.cookie(person).await;
         let asked = format!("GET {path}");
         let answer =
             http().get(format!("{}{path}", self.url())).header("cookie", cookie).send().await;
         let answer = answer.unwrap_or_else(|err| fail(&format!("{asked}: {err}")));
         let status = answer.status().as_u16();
         Answer { asked, status, text: answer.text().await.expect("a page in UTF-8") }
+    }
+
+    /// The cookie of somebody's session, who signs in for it once.
+    ///
+    /// # Panics
+    ///
+    /// When signing in does not work.
+    pub async fn cookie(&self, person: &Person) -> String {
+        let mut sessions = self.sessions.lock().await;
+        match sessions.get(&person.name) {
+            Some(cookie) => cookie.clone(),
+            None => {
+                let cookie = self.sign_in(person).await;
+                sessions.insert(person.name.clone(), cookie.clone());
+                cookie
+            }
+        }
     }
 
     /// Fills the form in and answers the session's cookie.

@@ -61,6 +61,12 @@ impl Program {
         Person { id: id_of(&made), name, password }
     }
 
+    /// The first administrator, as somebody who signs in.
+    #[must_use]
+    pub fn boss(&self) -> Person {
+        Person { name: ADMIN.to_owned(), password: ADMIN_PASSWORD.to_owned(), id: 0 }
+    }
+
     /// Makes a team and a namespace of the same name that the team owns. Answers the name and the
     /// two numbers: the team's, the namespace's.
     ///
