@@ -134,6 +134,8 @@ pub struct Filter {
     pub from: Option<Timestamp>,
     /// Recorded before.
     pub to: Option<Timestamp>,
+    /// At this place or after it.
+    pub at: Option<Cursor>,
 }
 
 /// Whose eyes the feed is for.
@@ -170,6 +172,7 @@ const PAGE: &str = "SELECT a.position, a.index, a.event_id, a.recorded_at, a.occ
       AND ($16::timestamptz IS NULL OR a.recorded_at >= $16)
       AND ($17::timestamptz IS NULL OR a.recorded_at < $17)
       AND ($18::bigint IS NULL OR (a.position, a.index) < ($18, $19::int))
+      AND ($21::bigint IS NULL OR (a.position, a.index) >= ($21, $22::int))
     ORDER BY a.position DESC, a.index DESC LIMIT $20";
 
 pub(crate) const STATEMENTS: &[&str] = &[PAGE];
@@ -208,6 +211,25 @@ pub async fn page(
         .bind(before.map(|at| at.position))
         .bind(before.map(|at| at.index))
         .bind(Paging::<()>::first(limit).limit())
+        .bind(filter.at.map(|at| at.position))
+        .bind(filter.at.map(|at| at.index))
         .fetch_all(read.pool())
         .await
+}
+
+/// The row at this place, if `viewer` may see it.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn one(
+    read: &ReadModels,
+    viewer: &Viewer,
+    at: Cursor,
+) -> Result<Option<ActivityRow>, sqlx::Error> {
+    // The question for a page, cut to one place by the key's order: rights stay in one query.
+    let Some(index) = at.index.checked_add(1) else { return Ok(None) };
+    let before = Some(Cursor { index, ..at });
+    let rows = page(read, &Filter { at: Some(at), ..Filter::default() }, viewer, before, 1).await?;
+    Ok(rows.into_iter().next())
 }

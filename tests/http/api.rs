@@ -4,5 +4,6 @@
 mod bench;
 mod calls;
 mod commands;
+mod document;
 mod doors;
 mod hostile;

@@ -1,6 +1,7 @@
 //! The bench that the tests stand on: a real Postgres, the whole service, actors, real clients.
 
 pub mod clients;
+pub mod described;
 pub mod docker;
 pub mod image;
 pub mod oci;

@@ -6,22 +6,27 @@
 
 mod act;
 mod activities;
+mod answers;
 mod app_tokens;
 mod bootstrap;
+mod document;
 mod explain;
 mod grants;
 mod ids;
+mod manifests;
 mod members;
 mod namespaces;
 mod paging;
 mod params;
 mod registries;
 mod repositories;
+mod repository_tags;
 mod search;
 mod strict_json;
 mod system;
 mod tags;
 mod teams;
+mod user_switches;
 mod users;
 
 use std::sync::Arc;
@@ -29,15 +34,20 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::from_fn;
-use axum::routing::{delete, get, post, put};
+use axum::routing::get;
 use commands::bootstrap::BootstrapSecret;
 use projections::ReadModels;
 use projections::search::SearchIndex;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::auth::Auth;
 use crate::error::{ApiError, negotiate};
 
 pub use act::{Follower, Followers, PATIENCE, POSITION};
+pub(crate) use document::place;
+pub use document::{Document, document};
 pub use paging::{DEFAULT_PER_PAGE, MAX_OFFSET, MAX_PER_PAGE};
 pub use strict_json::MAX_BODY_BYTES;
 
@@ -56,61 +66,65 @@ pub struct ApiState {
     pub bootstrap: Arc<BootstrapSecret>,
 }
 
-/// Every route, on one page.
+/// The interface, and what the original had outside of it.
 pub fn router(state: ApiState) -> Router {
-    let v1 = Router::new()
-        .route("/_ping", get(system::ping))
-        .route("/health", get(system::health))
-        .route("/version", get(system::version))
-        .route("/search", get(search::search))
-        .route("/activities", get(activities::list))
-        .route("/explain", get(explain::explain))
-        .route("/users", get(users::list).post(users::create))
-        .route("/users/bootstrap", post(bootstrap::bootstrap))
-        .route("/users/self", get(users::oneself))
-        .route("/users/application_tokens/{token}", delete(app_tokens::revoke))
-        .route("/users/{user}", get(users::show).put(users::update).delete(users::remove))
-        .route("/users/{user}/enable", post(users::enable))
-        .route("/users/{user}/disable", post(users::disable))
-        .route("/users/{user}/sign_out", post(users::sign_out_everywhere))
-        .route("/users/{user}/admin", put(users::grant_admin).delete(users::revoke_admin))
-        .route("/users/{user}/auditor", put(users::grant_auditor).delete(users::revoke_auditor))
-        .route("/users/{user}/application_tokens", get(app_tokens::list).post(app_tokens::create))
-        .route("/teams", get(teams::list).post(teams::create))
-        .route("/teams/{team}", get(teams::show).put(teams::update).delete(teams::remove))
-        .route("/teams/{team}/namespaces", get(teams::namespaces))
-        .route("/teams/{team}/members", get(members::list).post(members::add))
-        .route("/teams/{team}/members/{member}", put(members::change).delete(members::remove))
-        .route("/namespaces", get(namespaces::list).post(namespaces::create))
-        .route("/namespaces/validate", get(namespaces::validate))
-        .route(
-            "/namespaces/{namespace}",
-            get(namespaces::show).put(namespaces::update).delete(namespaces::remove),
-        )
-        .route("/namespaces/{namespace}/repositories", get(namespaces::repositories))
-        .route("/namespaces/{namespace}/grants", get(grants::list).post(grants::add))
-        .route("/namespaces/{namespace}/grants/{grant}", delete(grants::revoke))
-        .route("/repositories", get(repositories::list))
-        .route("/repositories/{repository}", get(repositories::show).put(repositories::update))
-        .route("/repositories/{repository}/tags", get(repositories::tags))
-        .route("/repositories/{repository}/tags/grouped", get(repositories::grouped))
-        .route("/repositories/{repository}/tags/{tag}", get(repositories::tag))
-        .route(
-            "/repositories/{repository}/star",
-            put(repositories::star).delete(repositories::unstar),
-        )
-        .route("/tags", get(tags::list))
-        .route("/tags/{tag}", get(tags::show))
-        .route("/registries", get(registries::list).post(registries::create))
-        .route("/registries/validate", get(registries::validate))
-        .route("/registries/{registry}", get(registries::show).put(registries::update))
-        .route("/registries/{registry}/secret", post(registries::rotate_secret))
-        .fallback(nothing_here);
+    let (v1, _) = routes().split_for_parts();
     Router::new()
-        .nest("/api/v1", v1)
+        .nest(document::BASE, v1.fallback(nothing_here))
         .route("/api/version", get(system::version))
+        .route("/api/openapi-spec", get(document::moved))
         .layer(from_fn(negotiate))
         .with_state(state)
+}
+
+/// Every route, on one page. Each brings its description: there is no other way in.
+fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(document::ApiDoc::openapi())
+        .routes(routes!(system::ping))
+        .routes(routes!(system::health))
+        .routes(routes!(system::version))
+        .routes(routes!(document::describe))
+        .routes(routes!(search::search))
+        .routes(routes!(activities::list))
+        .routes(routes!(activities::show))
+        .routes(routes!(explain::explain))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(bootstrap::bootstrap))
+        .routes(routes!(users::oneself))
+        .routes(routes!(users::show, users::update, users::remove))
+        .routes(routes!(user_switches::enable_user))
+        .routes(routes!(user_switches::disable_user))
+        .routes(routes!(user_switches::sign_out_user))
+        .routes(routes!(user_switches::grant_admin, user_switches::revoke_admin))
+        .routes(routes!(user_switches::grant_auditor, user_switches::revoke_auditor))
+        .routes(routes!(app_tokens::list, app_tokens::create))
+        .routes(routes!(app_tokens::revoke))
+        .routes(routes!(teams::list, teams::create))
+        .routes(routes!(teams::show, teams::update, teams::remove))
+        .routes(routes!(teams::namespaces))
+        .routes(routes!(members::list, members::add))
+        .routes(routes!(members::change, members::remove))
+        .routes(routes!(namespaces::list, namespaces::create))
+        .routes(routes!(namespaces::validate))
+        .routes(routes!(namespaces::show, namespaces::update, namespaces::remove))
+        .routes(routes!(namespaces::repositories))
+        .routes(routes!(grants::list, grants::add))
+        .routes(routes!(grants::revoke))
+        .routes(routes!(repositories::list))
+        .routes(routes!(repositories::show, repositories::update))
+        .routes(routes!(repositories::star, repositories::unstar))
+        .routes(routes!(repository_tags::list))
+        .routes(routes!(repository_tags::grouped))
+        .routes(routes!(repository_tags::show))
+        .routes(routes!(repository_tags::history))
+        .routes(routes!(manifests::list))
+        .routes(routes!(manifests::show))
+        .routes(routes!(tags::list))
+        .routes(routes!(tags::show))
+        .routes(routes!(registries::list, registries::create))
+        .routes(routes!(registries::validate))
+        .routes(routes!(registries::show, registries::update))
+        .routes(routes!(registries::rotate_secret))
 }
 
 async fn nothing_here() -> ApiError {

@@ -2,25 +2,27 @@
 //! source for our log; no answer tells how we are built.
 
 mod page;
+mod problems;
 mod refusals;
 mod registry;
 
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use commands::authn::AuthnError;
 use commands::execute::CommandError;
 use domain::access::Form;
 use domain::log::LogError;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use projections::access::{Lagging, Stale};
 use serde_json::{Value, json};
 
 pub use page::{PageError, SIGN_IN};
+pub use problems::Problem;
 pub use refusals::Refusal;
 pub use registry::{RegistryCode, RegistryError};
 
@@ -151,18 +153,26 @@ impl ApiError {
         }
     }
 
-    fn problem(&self, request: Option<&str>) -> Value {
-        let mut problem = json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "detail": self.text(),
-        });
+    /// As a problem document. `place` says where in the request a field is.
+    fn problem(&self, request: Option<&str>, place: &dyn Fn(&str) -> Place) -> Value {
+        let kind = Problem::of(self.status);
+        let mut problem = self.plain(request);
+        problem["type"] = json!(kind.address());
+        problem["title"] = json!(kind.title);
+        problem["status"] = json!(self.status.as_u16());
+        problem["detail"] = json!(self.text());
         if let Some(id) = request {
             problem["instance"] = json!(format!("urn:portus:request:{id}"));
         }
         if let Message::Fields(fields) = &self.message {
-            problem["errors"] = json!(fields);
+            let faults = fields.iter().flat_map(|(field, texts)| {
+                let place = place(field);
+                texts.iter().map(move |text| match &place {
+                    Place::Body(pointer) => json!({ "detail": text, "pointer": pointer }),
+                    Place::Query => json!({ "detail": text, "parameter": field }),
+                })
+            });
+            problem["errors"] = faults.collect();
         }
         problem
     }
@@ -191,6 +201,14 @@ fn decorate(headers: &mut HeaderMap, error: &ApiError) {
     }
 }
 
+/// Where in a request a field is that cannot be so.
+pub(crate) enum Place {
+    /// In the body, there (RFC 6901).
+    Body(String),
+    /// A parameter of the query.
+    Query,
+}
+
 /// A layer around the REST interface: writes refusals in the form that the caller accepts, with the
 /// request's id.
 pub async fn negotiate(request: Request, next: Next) -> Response {
@@ -201,18 +219,25 @@ pub async fn negotiate(request: Request, next: Next) -> Response {
         .filter_map(|value| value.to_str().ok())
         .any(|accept| accept.contains("application/problem+json"));
     let id = request.extensions().get::<RequestId>().cloned();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
     let error = response.extensions_mut().remove::<ApiError>();
     let Some(error) = error.or_else(|| of_the_router(&response)) else { return response };
     let id = id.as_ref().map(|id| id.0.as_ref());
     let mut written = if wants_problem {
-        let mut written = (error.status, Json(error.problem(id))).into_response();
+        let route = route.as_ref().map_or("", MatchedPath::as_str);
+        let place = |field: &str| crate::api::place(&method, route, field);
+        let mut written = (error.status, Json(error.problem(id, &place))).into_response();
         let media_type = HeaderValue::from_static("application/problem+json");
         written.headers_mut().insert(CONTENT_TYPE, media_type);
         written
     } else {
         (error.status, Json(error.plain(id))).into_response()
     };
+    if let Some(allowed) = response.headers_mut().remove(ALLOW) {
+        written.headers_mut().insert(ALLOW, allowed);
+    }
     decorate(written.headers_mut(), &error);
     written
 }

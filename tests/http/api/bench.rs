@@ -1,10 +1,12 @@
 //! The REST interface in process: real database, real followers, a clock that tests turn.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::middleware::from_fn_with_state;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use commands::authn::{Authenticator, AuthnOptions};
@@ -20,18 +22,20 @@ use domain::log::{Append, EventLog, Expected, Outcome};
 use domain::name::{RegistryName, RepositoryName, TagName};
 use domain::registry::{ContentEvent, RegistrySettings};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use projections::ReadModels;
 use projections::access::AccessGraph;
 use projections::runner::Runner;
 use projections::search::SearchIndex;
 use serde_json::{Value, json};
+use tests::described::{Answered, Described, Known};
 use tests::postgres::TestDatabase;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 use web::api::{ApiState, Followers};
 use web::auth::{Auth, External, Sessions};
+use web::client::{self, TrustedProxies};
 
 /// Where browsers think they are.
 pub(super) const EXTERNAL: &str = "https://portus.example.org";
@@ -43,6 +47,7 @@ pub(super) struct Bench {
     pub(super) secret: String,
     router: Router,
     now: Arc<Mutex<Timestamp>>,
+    known: Mutex<BTreeSet<Known>>,
     _followers: JoinSet<()>,
     _folder: tempfile::TempDir,
     _database: TestDatabase,
@@ -145,10 +150,12 @@ impl Bench {
             bootstrap: Arc::new(bootstrap),
         };
         let bench = Self {
-            router: web::api::router(state.clone()),
+            router: web::api::router(state.clone())
+                .layer(from_fn_with_state(TrustedProxies::default(), client::identify)),
             state,
             secret,
             now,
+            known: Mutex::default(),
             _followers: followers,
             _folder: folder,
             _database: database,
@@ -253,6 +260,11 @@ impl Bench {
         i64::try_from(last.0).unwrap()
     }
 
+    /// Which calls were answered, and with which status.
+    pub(super) fn known(&self) -> BTreeSet<Known> {
+        self.known.lock().unwrap().clone()
+    }
+
     pub(super) async fn caught_up(&self, position: Position) {
         self.state.auth.graph.reached(position, Duration::from_secs(20)).await.unwrap();
         self.state.followers.reached(position).await;
@@ -327,10 +339,23 @@ impl Bench {
         self.send(request.body(body).unwrap()).await
     }
 
-    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+    /// Whatever a test asks, the answer is one that the document describes.
+    pub(super) async fn send(&self, mut request: Request<Body>) -> Answer {
+        // The same for all, so that answers that should be the same are so to the letter.
+        let id = HeaderValue::from_static("of-a-test");
+        request.headers_mut().entry(client::REQUEST_ID).or_insert(id);
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 10_000_000).await.unwrap();
+        if let Some(path) = uri.path().strip_prefix("/api/v1") {
+            let (status, headers) = (parts.status.as_u16(), &parts.headers);
+            let answered = Answered { method: &method, path, status, headers, body: &bytes };
+            match Described::by(&web::api::document().value).check(&answered) {
+                Ok(known) => self.known.lock().unwrap().extend(known),
+                Err(why) => panic!("{why}\n{}", String::from_utf8_lossy(&bytes)),
+            }
+        }
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         Answer { status: parts.status, headers: parts.headers, text, body }

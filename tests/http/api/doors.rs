@@ -271,10 +271,11 @@ async fn a_new_password_ends_older_sessions_and_signing_out_ends_its_own() {
     auth.sign_out(&entered.session, Origin::default()).await.unwrap();
     bench.get(&door, "/version").await.is(401);
     let events = bench.events_after(before).await;
-    assert!(matches!(
+    let expected = matches!(
         events.as_slice(),
         [Event::Auth(AuthEvent::SignedIn { .. }), Event::Auth(AuthEvent::SignedOut { .. })]
-    ));
+    );
+    assert!(expected, "{events:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -248,11 +248,51 @@ async fn a_problem_document_comes_to_whoever_accepts_one() {
     assert_eq!(answer.header("content-type"), "application/problem+json");
     assert_eq!(
         (&answer.body["status"], &answer.body["title"]),
-        (&json!(401), &json!("Unauthorized"))
+        (&json!(401), &json!("Not signed in"))
     );
+    assert_eq!(answer.body["type"], "/help/problems/unauthorized");
+    assert_eq!(
+        answer.body["instance"],
+        format!("urn:portus:request:{}", answer.header("x-request-id"))
+    );
+    // What the original's clients read is there as well.
+    assert_eq!(answer.body["message"], answer.body["detail"]);
     let plain = bench.get(&Shows::Nothing, "/users").await.is(401);
     assert_eq!(plain.header("content-type"), "application/json");
     assert!(plain.body["message"].is_string());
+    assert_eq!(plain.body["request_id"], plain.header("x-request-id"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_problem_says_where_it_is() {
+    let bench = Bench::new().await;
+    let (token, _) = bench.token(&bench.admin(), &["admin", "all"]).await;
+    let ask = async |method: &str, path: &str, body: Value| {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header("accept", "application/problem+json")
+            .header("content-type", "application/json")
+            .header("authorization", format!("Bearer {token}"))
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        bench.send(request).await.is(422).body
+    };
+    let user = json!({ "user": { "username": "a:b", "password": "long enough, really" } });
+    let told = ask("POST", "/users", user).await;
+    assert_eq!(told["type"], "/help/problems/cannot-be");
+    assert_eq!(told["errors"][0]["pointer"], "/user/username");
+    assert_eq!(told["errors"][0]["detail"], told["message"]["username"][0]);
+
+    let team = ask("POST", "/teams", json!({ "name": "no/team" })).await;
+    assert_eq!(team["errors"][0]["pointer"], "/name");
+
+    // What is no field of a body is a parameter.
+    bench.post(&bench.admin(), "/teams", json!({ "name": "ops" })).await.is(201);
+    bench.namespace(&bench.admin(), "shop", "ops", "private").await;
+    let held = ask("DELETE", "/teams/ops", Value::Null).await;
+    assert_eq!(held["errors"][0]["parameter"], "new_team");
+    assert!(held["errors"][0]["pointer"].is_null());
 }
 
 /// Random requests out of pieces that have hurt others: whatever comes, no 5xx, no hang.

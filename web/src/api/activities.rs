@@ -1,54 +1,170 @@
 //! `/activities`: what has happened to what the caller may see, the latest first.
 
 use axum::Json;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Path, State};
+use axum::response::Response;
 use domain::access::{Action, Resource, Subject};
-use http::HeaderValue;
-use http::header::LINK;
+use domain::name::{NamespaceName, RegistryName, RepositoryName, TeamName};
+use jiff::Timestamp;
 use projections::activity::{self, ActivityRow, Cursor, Filter, Viewer};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
-use super::paging::in_turn;
+use super::ApiState;
+use super::answers::{Refused, RefusedOne};
+use super::paging::{in_turn, onward, rows};
 use super::params::Params;
-use super::{ApiState, DEFAULT_PER_PAGE, MAX_PER_PAGE};
 use crate::auth::ApiCaller;
 use crate::error::ApiError;
 
-/// `GET /activities?actor=…&repository=…&kind=…&outcome=…&from=…&to=…&before=…&per_page=…`
+/// Which activities.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ActivityParams {
+    /// By this user, bot or registry.
+    actor: Option<String>,
+    #[param(value_type = Option<String>)]
+    registry: Option<RegistryName>,
+    #[param(value_type = Option<String>)]
+    namespace: Option<NamespaceName>,
+    #[param(value_type = Option<String>)]
+    repository: Option<RepositoryName>,
+    #[param(value_type = Option<String>)]
+    team: Option<TeamName>,
+    /// Of this kind, such as `namespace.created`, or of all kinds that begin so, such as `content`.
+    kind: Option<String>,
+    #[param(inline)]
+    outcome: Option<Outcome>,
+    /// Recorded at or after.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Timestamp>,
+    /// Recorded before.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Timestamp>,
+    /// Only what comes after this one in the list: the `id` of the last that was seen.
+    #[param(value_type = Option<String>, pattern = "^[0-9]+(/[0-9]+)?$")]
+    before: Option<Text<Cursor>>,
+    /// At most so many rows.
+    #[param(minimum = 1, maximum = 100, default = 15)]
+    per_page: Option<i64>,
+}
+
+/// What became of a wish.
+#[derive(Serialize, Deserialize, ToSchema, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    Done,
+    /// Some of it was granted.
+    Reduced,
+    Refused,
+}
+
+/// Something that has happened.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Activity {
+    /// Its place in the feed, such as `1234/0`.
+    id: String,
+    event_id: Uuid,
+    recorded_at: Timestamp,
+    occurred_at: Timestamp,
+    /// Such as `namespace.created`.
+    kind: String,
+    #[schema(value_type = Outcome)]
+    outcome: String,
+    actor: Actor,
+    registry: Option<String>,
+    namespace: Option<String>,
+    repository: Option<String>,
+    tag: Option<String>,
+    digest: Option<String>,
+    team: Option<String>,
+    user: Option<String>,
+    /// The rule that decided.
+    rule: Option<String>,
+    /// What else the fact holds.
+    detail: Value,
+    /// The client's, for auditors and administrators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    address: Option<String>,
+    /// The client's, for auditors and administrators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    user_agent: Option<String>,
+}
+
+/// Who did something.
+#[derive(Serialize, ToSchema)]
+struct Actor {
+    /// Such as user, bot or registry.
+    kind: String,
+    name: String,
+}
+
+/// Lists what has happened.
 ///
-/// The next page is in the Link header. Client addresses are for auditors and administrators.
+/// To what the caller may see, the latest first; the next page is in the Link header. Client
+/// addresses are for auditors and administrators.
+#[utoipa::path(
+    get, path = "/activities", operation_id = "list_activities", tag = "Activities",
+    params(ActivityParams),
+    responses((status = 200, description = "Some of it.", body = [Activity]), Refused)
+)]
 pub(super) async fn list(
     State(api): State<ApiState>,
     caller: ApiCaller,
     mut params: Params,
 ) -> Result<Response, ApiError> {
+    let (viewer, auditor) = eyes(&caller)?;
+    let asked: ActivityParams = params.take()?;
+    params.end()?;
+    let limit = rows(asked.per_page)?;
+    let filter = Filter {
+        actor: asked.actor,
+        registry: asked.registry,
+        namespace: asked.namespace,
+        repository: asked.repository,
+        team: asked.team,
+        kind: asked.kind,
+        outcome: asked.outcome.map(|outcome| outcome.as_str().to_owned()),
+        from: asked.from,
+        to: asked.to,
+        at: None,
+    };
+    let before = asked.before.map(|Text(cursor)| cursor);
+    let rows = activity::page(&api.read, &filter, &viewer, before, limit).await?;
+    let last = rows.last().map(|row| row.cursor().to_string());
+    let all = in_turn(rows.iter().map(|row| entity(&api, row, auditor))).await?;
+    Ok(onward(all, limit, ("before", last), &params, &api.auth.external))
+}
+
+/// Shows one activity.
+#[utoipa::path(
+    get, path = "/activities/{activity}", operation_id = "show_activity", tag = "Activities",
+    params(("activity" = String, Path, description = "Its `id`, with `%2F` for the stroke.")),
+    responses((status = 200, description = "The activity.", body = Activity), RefusedOne)
+)]
+pub(super) async fn show(
+    State(api): State<ApiState>,
+    caller: ApiCaller,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Json<Activity>, ApiError> {
+    params.end()?;
+    let (viewer, auditor) = eyes(&caller)?;
+    let cursor: Cursor = id.parse().map_err(|_| ApiError::not_found())?;
+    let row = activity::one(&api.read, &viewer, cursor).await?.ok_or_else(ApiError::not_found)?;
+    Ok(Json(entity(&api, &row, auditor).await?))
+}
+
+/// What the caller may see of the feed, and whether they may see addresses.
+fn eyes(caller: &ApiCaller) -> Result<(Viewer, bool), ApiError> {
     if caller.viewer.subject == Subject::Anonymous {
         return Err(ApiError::unauthorized());
     }
     caller.must_read()?;
-    let limit = params.parse("per_page")?.unwrap_or(DEFAULT_PER_PAGE);
-    if !(1..=MAX_PER_PAGE).contains(&limit) {
-        return Err(ApiError::bad_request(format!("`per_page` is 1 to {MAX_PER_PAGE}")));
-    }
-    let before: Option<Cursor> = params.parse("before")?;
-    let filter = Filter {
-        actor: params.text("actor"),
-        registry: params.parse("registry")?,
-        namespace: params.parse("namespace")?,
-        repository: params.parse("repository")?,
-        team: params.parse("team")?,
-        kind: params.text("kind"),
-        outcome: params.text("outcome"),
-        from: params.parse("from")?,
-        to: params.parse("to")?,
-    };
-    params.end()?;
-    if let Some(outcome) = &filter.outcome
-        && !["done", "reduced", "refused"].contains(&outcome.as_str())
-    {
-        return Err(ApiError::bad_request("`outcome` is one of done, reduced, refused"));
-    }
     let auditor = caller.viewer.may(Action::ViewAudit, &Resource::System);
     let viewer = Viewer {
         visible: caller.viewer.visible_activities(),
@@ -56,47 +172,57 @@ pub(super) async fn list(
         user: caller.viewer.user().filter(|_| caller.is_whole()).cloned(),
         auditor,
     };
-    let rows = activity::page(&api.read, &filter, &viewer, before, limit).await?;
-    let all = in_turn(rows.iter().map(|row| entity(&api, row, auditor))).await?;
-    let mut response = Json(all).into_response();
-    if let Some(last) = rows.last().filter(|_| rows.len() == usize::try_from(limit).unwrap_or(0)) {
-        let mut query = params.taken().clone();
-        query.insert("before".to_owned(), last.cursor().to_string());
-        let query = serde_urlencoded::to_string(query).unwrap_or_default();
-        let link = format!("<{}{}?{query}>; rel=\"next\"", api.auth.external.origin(), params.path);
-        if let Ok(link) = HeaderValue::from_str(&link) {
-            response.headers_mut().insert(LINK, link);
-        }
-    }
-    Ok(response)
+    Ok((viewer, auditor))
 }
 
-async fn entity(api: &ApiState, row: &ActivityRow, auditor: bool) -> Result<Value, ApiError> {
-    let mut entity = json!({
-        "id": row.cursor().to_string(),
-        "event_id": row.event_id,
-        "recorded_at": row.recorded_at,
-        "occurred_at": row.occurred_at,
-        "kind": row.kind,
-        "outcome": row.outcome,
-        "actor": { "kind": row.actor_kind, "name": row.actor },
-        "registry": row.registry,
-        "namespace": row.namespace,
-        "repository": row.repository,
-        "tag": row.tag,
-        "digest": row.digest,
-        "team": row.team,
-        "user": row.user_name,
-        "rule": row.rule,
-        "detail": row.detail,
-    });
+async fn entity(api: &ApiState, row: &ActivityRow, auditor: bool) -> Result<Activity, ApiError> {
+    let mut entity = Activity {
+        id: row.cursor().to_string(),
+        event_id: row.event_id,
+        recorded_at: row.recorded_at,
+        occurred_at: row.occurred_at,
+        kind: row.kind.clone(),
+        outcome: row.outcome.clone(),
+        actor: Actor { kind: row.actor_kind.clone(), name: row.actor.clone() },
+        registry: row.registry.clone(),
+        namespace: row.namespace.clone(),
+        repository: row.repository.clone(),
+        tag: row.tag.clone(),
+        digest: row.digest.clone(),
+        team: row.team.clone(),
+        user: row.user_name.clone(),
+        rule: row.rule.clone(),
+        detail: row.detail.clone(),
+        address: None,
+        user_agent: None,
+    };
     if auditor && let Some((sealed, associated)) = row.sealed() {
         let opened = api.auth.desk.vault.open_origin(&sealed, &associated).await;
         // A box that does not open is an odd fact, not a reason to hide the feed.
         if let Ok(Some(origin)) = opened {
-            entity["address"] = json!(origin.address);
-            entity["user_agent"] = json!(origin.user_agent);
+            entity.address = origin.address.map(|address| address.to_string());
+            entity.user_agent = origin.user_agent;
         }
     }
     Ok(entity)
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Reduced => "reduced",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A parameter that is written as text.
+struct Text<T>(T);
+
+impl<'de, T: std::str::FromStr<Err: std::fmt::Display>> Deserialize<'de> for Text<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map(Self).map_err(serde::de::Error::custom)
+    }
 }

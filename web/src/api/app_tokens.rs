@@ -14,43 +14,110 @@ use http::StatusCode;
 use jiff::Timestamp;
 use projections::app_tokens::{self, AppTokenRow};
 use projections::users::UserRow;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::act::{Failed, done, gone};
+use super::answers::{RefusedBody, RefusedOne, RefusedWish};
 use super::params::Params;
 use super::strict_json::StrictJson;
 use super::{ApiState, ids};
 use crate::auth::ApiCaller;
 use crate::error::ApiError;
 
-#[derive(Deserialize)]
+/// What an application token is good for.
+#[derive(ToSchema)]
+#[schema(as = Scope, rename_all = "snake_case")]
+#[allow(dead_code)] // the description of `TokenScope`, which describes nothing
+enum ScopeName {
+    Pull,
+    Push,
+    Delete,
+    ApiRead,
+    ApiWrite,
+    Admin,
+    All,
+}
+
+/// A new application token.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CreateTokenBody)]
 pub(super) struct CreateBody {
+    /// What it is for.
+    #[schema(min_length = 1, max_length = 255)]
     application: String,
+    /// What it is good for; everything but administration unless given.
     #[serde(default)]
+    #[schema(value_type = Option<Vec<ScopeName>>)]
     scopes: Option<Vec<String>>,
+    /// Good in these namespaces alone.
     #[serde(default)]
+    #[schema(max_items = 100)]
     namespaces: Option<Vec<String>>,
+    /// At most a year from now; in 90 days unless given.
     #[serde(default)]
     expires_at: Option<Timestamp>,
 }
 
-/// `GET /users/{user}/application_tokens`
+/// An application token. The token itself is shown when it is made, and never again.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApplicationToken)]
+pub(super) struct TokenEntity {
+    id: i64,
+    /// What it is for.
+    application: String,
+    /// What it is good for.
+    #[schema(value_type = Vec<ScopeName>)]
+    scopes: Vec<String>,
+    /// Good in these namespaces alone; null: wherever its owner is.
+    namespaces: Option<Vec<String>>,
+    expires_at: Timestamp,
+    created_at: Timestamp,
+}
+
+/// A new application token.
+#[derive(Serialize, ToSchema)]
+#[schema(as = NewApplicationToken)]
+pub(super) struct NewToken {
+    #[serde(flatten)]
+    pub(super) token: TokenEntity,
+    /// The token. Not shown again.
+    pub(super) plain_token: String,
+}
+
+/// Lists somebody's application tokens.
+///
+/// One's own; administrators see all.
+#[utoipa::path(
+    get, path = "/users/{user}/application_tokens", operation_id = "list_application_tokens",
+    tag = "Application tokens",
+    params(("user" = String, Path, description = "Number or name, or `self`.")),
+    responses((status = 200, description = "All of them.", body = [TokenEntity]), RefusedOne)
+)]
 pub(super) async fn list(
     State(api): State<ApiState>,
     caller: ApiCaller,
     Path(id): Path<String>,
     params: Params,
-) -> Result<Json<Vec<Value>>, ApiError> {
+) -> Result<Json<Vec<TokenEntity>>, ApiError> {
     params.end()?;
     let (name, _) = own_or(&api, &caller, &id, Action::ListTokensOther).await?;
     let rows = app_tokens::of_user(&api.read, &name).await?;
     Ok(Json(rows.iter().map(entity).collect()))
 }
 
-/// `POST /users/{user}/application_tokens`: the only answer that shows the token. Without `scopes`
-/// it is good for everything but administration, as in the original.
+/// Makes an application token.
+///
+/// The only answer that shows the token. For oneself; administrators make those of bots. No token
+/// makes tokens.
+#[utoipa::path(
+    post, path = "/users/{user}/application_tokens", operation_id = "create_application_token",
+    tag = "Application tokens",
+    params(("user" = String, Path, description = "Number or name, or `self`.")),
+    request_body = CreateBody,
+    responses((status = 201, description = "The token.", body = NewToken), RefusedBody)
+)]
 pub(super) async fn create(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -76,13 +143,19 @@ pub(super) async fn create(
     let issued = api.act(&caller, action, &Resource::System, change).await?;
     api.settled(issued.position).await?;
     let row = app_tokens::find(&api.read, issued.id).await?.ok_or_else(ApiError::not_found)?;
-    let mut body = entity(&row);
-    body["plain_token"] = json!(*issued.secret);
+    let body = NewToken { token: entity(&row), plain_token: issued.secret.to_string() };
     Ok(done(StatusCode::CREATED, issued.position, body))
 }
 
-/// `DELETE /users/application_tokens/{token}`: one's own, or by an administrator. Somebody else's
-/// looks like none (SR-TOK-7).
+/// Revokes an application token.
+///
+/// One's own; administrators revoke any. Somebody else's looks like none.
+#[utoipa::path(
+    delete, path = "/users/application_tokens/{token}", operation_id = "revoke_application_token",
+    tag = "Application tokens",
+    params(("token" = String, Path, description = "Its number.")),
+    responses((status = 204, description = "It is good for nothing."), RefusedWish)
+)]
 pub(super) async fn revoke(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -109,6 +182,9 @@ pub(super) async fn revoke(
     Ok(gone(written))
 }
 
+/// In a path, whoever asks.
+const SELF: &str = "self";
+
 /// The account in the path, for itself or for whoever has `action`; for others it is not there.
 async fn own_or(
     api: &ApiState,
@@ -117,7 +193,8 @@ async fn own_or(
     action: Action,
 ) -> Result<(UserName, UserRow), ApiError> {
     caller.must_be_somebody()?;
-    let found = ids::user(&api.read, id).await;
+    let own = caller.viewer.user().filter(|_| id == SELF).map(UserName::as_str);
+    let found = ids::user(&api.read, own.unwrap_or(id)).await;
     if let Ok((name, _)) = &found
         && caller.viewer.user() == Some(name)
     {
@@ -144,13 +221,13 @@ fn namespaces(names: Option<&[String]>) -> Result<Option<BTreeSet<NamespaceName>
     names.collect::<Result<_, _>>().map(Some)
 }
 
-fn entity(row: &AppTokenRow) -> Value {
-    json!({
-        "id": row.id,
-        "application": row.label,
-        "scopes": row.scopes,
-        "namespaces": row.namespaces,
-        "expires_at": row.expires_at,
-        "created_at": row.created_at,
-    })
+pub(super) fn entity(row: &AppTokenRow) -> TokenEntity {
+    TokenEntity {
+        id: row.id,
+        application: row.label.clone(),
+        scopes: row.scopes.clone(),
+        namespaces: row.namespaces.clone(),
+        expires_at: row.expires_at,
+        created_at: row.created_at,
+    }
 }

@@ -11,38 +11,70 @@ use domain::namespace::{Grant, GrantId, Grantee};
 use http::StatusCode;
 use jiff::Timestamp;
 use projections::namespaces::{self, GrantRow};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::act::{Failed, done, gone};
+use super::answers::{RefusedBody, RefusedOne, RefusedWish};
 use super::params::Params;
 use super::strict_json::StrictJson;
 use super::{ApiState, ids, members};
 use crate::auth::ApiCaller;
 use crate::error::ApiError;
 
-#[derive(Deserialize)]
+/// A new grant, to a team or to a user.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AddGrantBody)]
 pub(super) struct AddBody {
+    /// To this team; then to no user.
     #[serde(default)]
     team: Option<String>,
+    /// To this user; then to no team.
     #[serde(default)]
     user: Option<String>,
+    #[schema(value_type = members::RoleName)]
     role: String,
+    /// On this repository alone, by its full name.
     #[serde(default)]
     repository: Option<String>,
+    /// Until then; for ever unless given.
     #[serde(default)]
     until: Option<Timestamp>,
 }
 
-/// `GET /namespaces/{namespace}/grants`: for whoever may change them.
+/// A right beside the owning team's.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Grant)]
+pub(super) struct GrantEntity {
+    id: Uuid,
+    /// To this team.
+    team: Option<String>,
+    /// To this user.
+    user: Option<String>,
+    #[schema(value_type = members::RoleName)]
+    role: String,
+    /// On this repository alone.
+    repository: Option<String>,
+    until: Option<Timestamp>,
+}
+
+/// Lists a namespace's further grants.
+///
+/// For whoever may change them.
+#[utoipa::path(
+    get, path = "/namespaces/{namespace}/grants", operation_id = "list_grants",
+    tag = "Namespaces",
+    params(("namespace" = String, Path, description = "Number or name.")),
+    responses((status = 200, description = "All of them.", body = [GrantEntity]), RefusedOne)
+)]
 pub(super) async fn list(
     State(api): State<ApiState>,
     caller: ApiCaller,
     Path(id): Path<String>,
     params: Params,
-) -> Result<Json<Vec<Value>>, ApiError> {
+) -> Result<Json<Vec<GrantEntity>>, ApiError> {
     params.end()?;
     let ((registry, name), _) = super::namespaces::seen(&api, &caller, &id).await?;
     let resource = Resource::Namespace { registry: registry.clone(), name: name.clone() };
@@ -51,7 +83,15 @@ pub(super) async fn list(
     Ok(Json(rows.iter().map(entity).collect()))
 }
 
-/// `POST /namespaces/{namespace}/grants`
+/// Gives a right on a namespace.
+///
+/// Or on one repository in it, with or without an end.
+#[utoipa::path(
+    post, path = "/namespaces/{namespace}/grants", operation_id = "add_grant", tag = "Namespaces",
+    params(("namespace" = String, Path, description = "Number or name.")),
+    request_body = AddBody,
+    responses((status = 201, description = "The grant.", body = GrantEntity), RefusedBody)
+)]
 pub(super) async fn add(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -94,7 +134,16 @@ pub(super) async fn add(
     Ok(done(StatusCode::CREATED, written, entity(row)))
 }
 
-/// `DELETE /namespaces/{namespace}/grants/{grant}`
+/// Takes a right back.
+#[utoipa::path(
+    delete, path = "/namespaces/{namespace}/grants/{grant}", operation_id = "revoke_grant",
+    tag = "Namespaces",
+    params(
+        ("namespace" = String, Path, description = "Number or name."),
+        ("grant" = String, Path, description = "The grant's id."),
+    ),
+    responses((status = 204, description = "It is gone."), RefusedWish)
+)]
 pub(super) async fn revoke(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -114,13 +163,14 @@ pub(super) async fn revoke(
     Ok(gone(written))
 }
 
-fn entity(row: &GrantRow) -> Value {
-    json!({
-        "id": row.grant_id,
-        "team": (row.grantee_kind == "team").then_some(&row.grantee),
-        "user": (row.grantee_kind == "user").then_some(&row.grantee),
-        "role": row.role,
-        "repository": row.repository,
-        "until": row.until,
-    })
+fn entity(row: &GrantRow) -> GrantEntity {
+    let to = |kind: &str| (row.grantee_kind == kind).then(|| row.grantee.clone());
+    GrantEntity {
+        id: row.grant_id,
+        team: to("team"),
+        user: to("user"),
+        role: row.role.clone(),
+        repository: row.repository.clone(),
+        until: row.until,
+    }
 }

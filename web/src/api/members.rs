@@ -8,49 +8,93 @@ use domain::event::Position;
 use domain::name::{TeamName, UserName};
 use domain::team::Role;
 use http::StatusCode;
+use jiff::Timestamp;
 use projections::teams::{self, MemberRow};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::act::{Failed, done, gone};
-use super::paging::Page;
+use super::answers::{RefusedBody, RefusedOne, RefusedWish};
+use super::paging::{ByName, Page, PageParams};
 use super::params::Params;
 use super::strict_json::StrictJson;
 use super::{ApiState, ids};
 use crate::auth::ApiCaller;
 use crate::error::ApiError;
 
-#[derive(Deserialize)]
+/// What somebody may do in a team or namespace.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Role)]
+pub(super) enum RoleName {
+    Viewer,
+    Contributor,
+    Owner,
+}
+
+/// A new member.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AddMemberBody)]
 pub(super) struct AddBody {
+    /// Whom, by name.
     user: String,
+    #[schema(value_type = RoleName)]
     role: String,
 }
 
-#[derive(Deserialize)]
+/// A member's new role.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ChangeMemberBody)]
 pub(super) struct ChangeBody {
+    #[schema(value_type = RoleName)]
     role: String,
 }
 
-/// `GET /teams/{team}/members`
+/// Somebody in a team.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Member {
+    id: i64,
+    team_id: i64,
+    user_id: i64,
+    username: String,
+    bot: bool,
+    #[schema(value_type = RoleName)]
+    role: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// Lists a team's members.
+#[utoipa::path(
+    get, path = "/teams/{team}/members", operation_id = "list_members", tag = "Teams",
+    params(("team" = String, Path, description = "Number or name."), PageParams, ByName),
+    responses((status = 200, description = "A page of them.", body = [Member]), RefusedOne)
+)]
 pub(super) async fn list(
     State(api): State<ApiState>,
     caller: ApiCaller,
     Path(id): Path<String>,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let page = Page::of(&mut params)?;
+    let page = Page::by_name(&mut params)?;
     params.end()?;
     let (team, row) = super::teams::seen(&api, &caller, &id).await?;
     caller.must(Action::SeeTeamMembers, &Resource::Team { name: team.clone() })?;
     let rows = teams::members(&api.read, &team, &page.rows()).await?;
     let total = teams::members_count(&api.read, &team).await?;
-    let rows = rows.iter().map(|member| entity(row.id, member)).collect();
+    let rows: Vec<_> = rows.iter().map(|member| entity(row.id, member)).collect();
     Ok(page.answer(rows, total, &params, &api.auth.external))
 }
 
-/// `POST /teams/{team}/members`
+/// Takes somebody into a team.
+#[utoipa::path(
+    post, path = "/teams/{team}/members", operation_id = "add_member", tag = "Teams",
+    params(("team" = String, Path, description = "Number or name.")),
+    request_body = AddBody,
+    responses((status = 201, description = "The member.", body = Member), RefusedBody)
+)]
 pub(super) async fn add(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -71,7 +115,18 @@ pub(super) async fn add(
     answer(api, StatusCode::CREATED, (row.id, &team), &user, written).await
 }
 
-/// `PUT /teams/{team}/members/{member}`
+/// Changes a member's role.
+///
+/// The last enabled owner stays one.
+#[utoipa::path(
+    put, path = "/teams/{team}/members/{member}", operation_id = "change_member", tag = "Teams",
+    params(
+        ("team" = String, Path, description = "Number or name."),
+        ("member" = String, Path, description = "The membership's number, or the user's name."),
+    ),
+    request_body = ChangeBody,
+    responses((status = 200, description = "The member.", body = Member), RefusedBody)
+)]
 pub(super) async fn change(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -92,7 +147,15 @@ pub(super) async fn change(
     answer(api, StatusCode::OK, (row.id, &team), &user, written).await
 }
 
-/// `DELETE /teams/{team}/members/{member}`
+/// Takes somebody out of a team.
+#[utoipa::path(
+    delete, path = "/teams/{team}/members/{member}", operation_id = "remove_member", tag = "Teams",
+    params(
+        ("team" = String, Path, description = "Number or name."),
+        ("member" = String, Path, description = "The membership's number, or the user's name."),
+    ),
+    responses((status = 204, description = "They are out."), RefusedWish)
+)]
 pub(super) async fn remove(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -140,15 +203,15 @@ pub(super) fn role(text: &str) -> Result<Role, ApiError> {
         .ok_or_else(|| ApiError::field("role", "a role is one of viewer, contributor, owner"))
 }
 
-fn entity(team_id: i64, row: &MemberRow) -> Value {
-    json!({
-        "id": row.id,
-        "team_id": team_id,
-        "user_id": row.user_id,
-        "username": row.user_name,
-        "bot": row.bot,
-        "role": row.role,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-    })
+fn entity(team_id: i64, row: &MemberRow) -> Member {
+    Member {
+        id: row.id,
+        team_id,
+        user_id: row.user_id,
+        username: row.user_name.clone(),
+        bot: row.bot,
+        role: row.role.clone(),
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }
 }

@@ -9,61 +9,155 @@ use domain::event::Position;
 use domain::name::{NamespaceName, RegistryName, TeamName};
 use domain::namespace::Visibility;
 use http::StatusCode;
+use jiff::Timestamp;
 use projections::namespaces::{self, NamespaceRow};
 use projections::{registries, repositories};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::act::{Failed, done, gone};
+use super::answers::{Refused, RefusedBody, RefusedOne, RefusedQuestion, RefusedWish};
 use super::ids::Place;
-use super::paging::{Page, in_turn};
+use super::paging::{ByName, Page, PageParams, in_turn};
 use super::params::Params;
+use super::registries::Validation;
+use super::repositories::Repository;
 use super::strict_json::StrictJson;
 use super::{ApiState, ids, teams};
 use crate::auth::ApiCaller;
 use crate::error::ApiError;
 
-#[derive(Deserialize)]
+/// Who sees a namespace beside those with a right in it: nobody, who is signed in, everybody.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Visibility)]
+pub(super) enum VisibilityName {
+    Private,
+    Protected,
+    Public,
+}
+
+/// A new namespace.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CreateNamespaceBody)]
 pub(super) struct CreateBody {
+    /// For ever.
+    #[schema(min_length = 1, max_length = 255)]
     name: String,
+    /// Whose it is, by name or number.
     team: String,
     #[serde(default)]
+    #[schema(max_length = 4_096)]
     description: Option<String>,
+    /// Private unless given.
     #[serde(default)]
+    #[schema(value_type = Option<VisibilityName>)]
     visibility: Option<String>,
     /// Where there are several.
     #[serde(default)]
     registry: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// What changes of a namespace.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = UpdateNamespaceBody)]
 pub(super) struct UpdateBody {
     namespace: UpdateNamespace,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct UpdateNamespace {
+    /// Taken only as it is: images in the registry keep theirs.
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
+    #[schema(max_length = 4_096)]
     description: Option<String>,
+    /// Whose it becomes, by name or number.
     #[serde(default)]
     team: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Option<VisibilityName>)]
     visibility: Option<String>,
 }
 
-/// `GET /namespaces`: those that may be seen.
+/// What decides over repositories.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Namespace {
+    id: i64,
+    /// The global one is called like its registry, as in the original.
+    name: String,
+    /// As images have it; `_` is the global one.
+    full_name: String,
+    registry: String,
+    description: String,
+    #[schema(value_type = VisibilityName)]
+    visibility: String,
+    /// For repositories without a namespace.
+    global: bool,
+    /// Somebody's own.
+    personal: bool,
+    /// Whose own.
+    owner: Option<String>,
+    /// Whose it is, for those who may see the team.
+    team: Option<TeamOfNamespace>,
+    repositories_count: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// The team that holds a namespace.
+#[derive(Serialize, ToSchema)]
+struct TeamOfNamespace {
+    id: Option<i64>,
+    name: String,
+    hidden: bool,
+}
+
+/// What was changed, as far as whoever changed it may still see it.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = ChangedNamespace)]
+#[allow(clippy::large_enum_variant)] // made once, and written at once
+enum Answer {
+    Seen(Namespace),
+    GivenAway(NameAlone),
+}
+
+/// The name of what the caller may not see.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NameAlone {
+    pub(super) name: String,
+}
+
+/// A name that somebody thinks of.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Thought {
+    name: String,
+    /// Where there are several.
+    registry: Option<String>,
+}
+
+/// Lists namespaces.
+///
+/// Those that the caller may see.
+#[utoipa::path(
+    get, path = "/namespaces", operation_id = "list_namespaces", tag = "Namespaces",
+    security(()), params(PageParams, ByName),
+    responses((status = 200, description = "A page of them.", body = [Namespace]), Refused)
+)]
 pub(super) async fn list(
     State(api): State<ApiState>,
     caller: ApiCaller,
     mut params: Params,
 ) -> Result<Response, ApiError> {
     caller.must_read()?;
-    let page = Page::of(&mut params)?;
+    let page = Page::by_name(&mut params)?;
     params.end()?;
     let visible = caller.viewer.visible();
     let rows = namespaces::list(&api.read, &visible, &page.rows()).await?;
@@ -72,28 +166,39 @@ pub(super) async fn list(
     Ok(page.answer(all, total, &params, &api.auth.external))
 }
 
-/// `GET /namespaces/{namespace}`
+/// Shows a namespace.
+#[utoipa::path(
+    get, path = "/namespaces/{namespace}", operation_id = "show_namespace", tag = "Namespaces",
+    security(()),
+    params(("namespace" = String, Path, description = "Number or name.")),
+    responses((status = 200, description = "The namespace.", body = Namespace), RefusedOne)
+)]
 pub(super) async fn show(
     State(api): State<ApiState>,
     caller: ApiCaller,
     Path(id): Path<String>,
     params: Params,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Namespace>, ApiError> {
     params.end()?;
     let (_, row) = seen(&api, &caller, &id).await?;
     Ok(Json(entity(&api, &caller, &row).await?))
 }
 
-/// `GET /namespaces/validate?name=…`: whether a name could be had.
+/// Checks a name that somebody thinks of.
+///
+/// Says what is wrong with it, and changes nothing.
+#[utoipa::path(
+    get, path = "/namespaces/validate", operation_id = "validate_namespace", tag = "Namespaces",
+    params(Thought),
+    responses((status = 200, description = "What is wrong.", body = Validation), RefusedQuestion)
+)]
 pub(super) async fn validate(
     State(api): State<ApiState>,
     caller: ApiCaller,
-    mut params: Params,
-) -> Result<Json<Value>, ApiError> {
+    params: Params,
+) -> Result<Json<Validation>, ApiError> {
     caller.must_be_somebody()?;
-    let name = params.required("name")?;
-    let registry = params.text("registry");
-    params.end()?;
+    let Thought { name, registry } = params.only()?;
     let mut messages = Vec::new();
     match NamespaceName::parse(&name) {
         Err(why) => messages.push(why.to_string()),
@@ -122,12 +227,17 @@ pub(super) async fn validate(
             }
         }
     }
-    let valid = messages.is_empty();
-    let messages = if valid { json!({}) } else { json!({ "name": messages }) };
-    Ok(Json(json!({ "messages": messages, "valid": valid })))
+    Ok(Json(messages.into_iter().map(|text| ("name", text)).collect()))
 }
 
-/// `POST /namespaces`
+/// Makes a namespace.
+///
+/// For whoever may push to the team's namespaces, and to the place where it is to be.
+#[utoipa::path(
+    post, path = "/namespaces", operation_id = "create_namespace", tag = "Namespaces",
+    request_body = CreateBody,
+    responses((status = 201, description = "The namespace.", body = Answer), RefusedBody)
+)]
 pub(super) async fn create(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -162,8 +272,16 @@ pub(super) async fn create(
     answer(api, &caller, StatusCode::CREATED, &place, written).await
 }
 
-/// `PUT /namespaces/{namespace}`: description, visibility, team, in this order. Every right is
-/// asked for before anything is changed.
+/// Changes a namespace.
+///
+/// Description, visibility, team, in this order. Every right is asked for before anything is
+/// changed. Whoever gives it away is told its name alone, where they may no longer see it.
+#[utoipa::path(
+    put, path = "/namespaces/{namespace}", operation_id = "update_namespace", tag = "Namespaces",
+    params(("namespace" = String, Path, description = "Number or name.")),
+    request_body = UpdateBody,
+    responses((status = 200, description = "The namespace.", body = Answer), RefusedBody)
+)]
 pub(super) async fn update(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -225,7 +343,15 @@ enum Wish {
     Give(TeamName),
 }
 
-/// `DELETE /namespaces/{namespace}`: an empty one. Images are deleted in the registry first.
+/// Deletes an empty namespace.
+///
+/// Images are deleted in the registry first.
+#[utoipa::path(
+    delete, path = "/namespaces/{namespace}", operation_id = "remove_namespace",
+    tag = "Namespaces",
+    params(("namespace" = String, Path, description = "Number or name.")),
+    responses((status = 204, description = "It is gone."), RefusedWish)
+)]
 pub(super) async fn remove(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -252,14 +378,20 @@ pub(super) async fn remove(
     Ok(gone(written))
 }
 
-/// `GET /namespaces/{namespace}/repositories`
+/// Lists a namespace's repositories.
+#[utoipa::path(
+    get, path = "/namespaces/{namespace}/repositories",
+    operation_id = "list_namespace_repositories", tag = "Namespaces", security(()),
+    params(("namespace" = String, Path, description = "Number or name."), PageParams, ByName),
+    responses((status = 200, description = "A page of them.", body = [Repository]), RefusedOne)
+)]
 pub(super) async fn repositories(
     State(api): State<ApiState>,
     caller: ApiCaller,
     Path(id): Path<String>,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let page = Page::of(&mut params)?;
+    let page = Page::by_name(&mut params)?;
     params.end()?;
     let ((registry, name), row) = seen(&api, &caller, &id).await?;
     let visible = caller.viewer.visible();
@@ -305,19 +437,18 @@ async fn answer(
     let caller = api.renewed(caller)?;
     let visible = caller.viewer.visible();
     let body = match namespaces::find(&api.read, registry, name, &visible).await? {
-        Some(row) => entity(api, &caller, &row).await?,
-        // Given away: the giver may no longer see it.
-        None => json!({ "name": name }),
+        Some(row) => Answer::Seen(entity(api, &caller, &row).await?),
+        None => Answer::GivenAway(NameAlone { name: name.to_string() }),
     };
     Ok(done(status, written, body))
 }
 
-/// A namespace. The global one is called like its registry, as in the original.
+/// A namespace as the caller sees it.
 pub(super) async fn entity(
     api: &ApiState,
     caller: &ApiCaller,
     row: &NamespaceRow,
-) -> Result<Value, ApiError> {
+) -> Result<Namespace, ApiError> {
     let global = row.holder_kind == "global";
     let registry = ids::stored(RegistryName::parse(&row.registry))?;
     let name = if global {
@@ -330,24 +461,25 @@ pub(super) async fn entity(
         ("team", Some(holder)) => {
             let team = ids::stored(TeamName::parse(holder))?;
             let seen = caller.viewer.may(Action::SeeTeam, &Resource::Team { name: team });
-            seen.then(|| json!({ "id": row.holder_id, "name": holder, "hidden": false }))
+            let (id, name) = (row.holder_id, holder.clone());
+            seen.then_some(TeamOfNamespace { id, name, hidden: false })
         }
         _ => None,
     };
     let personal = row.holder_kind == "personal";
-    Ok(json!({
-        "id": row.id,
-        "name": name,
-        "full_name": row.name,
-        "registry": row.registry,
-        "description": row.description,
-        "visibility": row.visibility,
-        "global": global,
-        "personal": personal,
-        "owner": personal.then_some(row.holder.as_ref()),
-        "team": team,
-        "repositories_count": row.repositories,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-    }))
+    Ok(Namespace {
+        id: row.id,
+        name,
+        full_name: row.name.clone(),
+        registry: row.registry.clone(),
+        description: row.description.clone(),
+        visibility: row.visibility.clone(),
+        global,
+        personal,
+        owner: row.holder.clone().filter(|_| personal),
+        team,
+        repositories_count: row.repositories,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
 }

@@ -5,8 +5,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::LINK;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use projections::Paging;
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::params::Params;
 use crate::auth::External;
@@ -26,35 +26,73 @@ pub(super) struct Page {
     per_page: i64,
 }
 
+/// What every list in pages takes.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PageParams {
+    /// Which page, from 1. No page ends beyond row 100,000: narrow the list instead.
+    #[param(minimum = 1, maximum = 100_000, default = 1)]
+    page: Option<i64>,
+    /// Rows of a page.
+    #[param(minimum = 1, maximum = 100, default = 15)]
+    per_page: Option<i64>,
+    /// The original's way to ask for everything at once. Lists come in pages: `true` is refused.
+    #[param(default = false)]
+    all: Option<bool>,
+}
+
+/// How to sort a list that has one order only.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ByName {
+    /// What to sort by. This list is always sorted by name; `id` is taken for old scripts' sake.
+    #[param(inline)]
+    #[allow(dead_code)] // being readable is all that is asked of it
+    sort_attr: Option<Name>,
+    /// Upwards or downwards.
+    #[param(inline)]
+    #[allow(dead_code)]
+    sort_order: Option<Upwards>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Name {
+    Name,
+    Id,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Upwards {
+    Asc,
+}
+
 impl Page {
-    /// Takes `page`, `per_page`, `all`, `sort_attr` and `sort_order`, which all lists have. Lists
-    /// are sorted by name, upwards: no other order is served.
+    /// Takes `page`, `per_page` and `all`.
     pub(super) fn of(params: &mut Params) -> Result<Self, ApiError> {
-        if params.parse::<bool>("all")? == Some(true) {
+        let asked: PageParams = params.take()?;
+        if asked.all == Some(true) {
             return Err(ApiError::bad_request(format!(
                 "Lists come in pages: ask for `per_page` up to {MAX_PER_PAGE}, and follow the \
                  Link header"
             )));
         }
-        for (name, known) in [("sort_attr", ["name", "id"].as_slice()), ("sort_order", &["asc"])] {
-            if let Some(text) = params.text(name)
-                && !known.contains(&text.as_str())
-            {
-                let known = known.join("` or `");
-                return Err(ApiError::bad_request(format!("`{name}` can only be `{known}`")));
-            }
-        }
-        let page: i64 = params.parse("page")?.unwrap_or(1);
-        let per_page: i64 = params.parse("per_page")?.unwrap_or(DEFAULT_PER_PAGE);
-        if !(1..=MAX_PER_PAGE).contains(&per_page) {
-            return Err(ApiError::bad_request(format!("`per_page` is 1 to {MAX_PER_PAGE}")));
-        }
+        let page = asked.page.unwrap_or(1);
+        let per_page = rows(asked.per_page)?;
         if page < 1 || page.checked_mul(per_page).is_none_or(|end| end > MAX_OFFSET) {
             return Err(ApiError::bad_request(format!(
                 "`page` begins at 1, and no page ends beyond row {MAX_OFFSET}"
             )));
         }
         Ok(Self { page, per_page })
+    }
+
+    /// The same of a list that is sorted by name, upwards, and in no other way.
+    pub(super) fn by_name(params: &mut Params) -> Result<Self, ApiError> {
+        let page = Self::of(params)?;
+        params.take::<ByName>()?;
+        Ok(page)
     }
 
     pub(super) fn rows<Key>(self) -> Paging<Key> {
@@ -110,11 +148,42 @@ impl Page {
     }
 }
 
+/// How many rows somebody wants who asks for `per_page`.
+pub(super) fn rows(per_page: Option<i64>) -> Result<i64, ApiError> {
+    match per_page.unwrap_or(DEFAULT_PER_PAGE) {
+        rows if (1..=MAX_PER_PAGE).contains(&rows) => Ok(rows),
+        _ => Err(ApiError::bad_request(format!("`per_page` is 1 to {MAX_PER_PAGE}"))),
+    }
+}
+
+/// The answer of a list that goes on behind its last row, not at a number: a full page links to the
+/// next, which is the same question with this parameter.
+pub(super) fn onward<T: Serialize>(
+    rows: Vec<T>,
+    limit: i64,
+    (name, last): (&str, Option<String>),
+    params: &Params,
+    external: &External,
+) -> Response {
+    let full = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= limit;
+    let mut response = Json(rows).into_response();
+    if let Some(last) = last.filter(|_| full) {
+        let mut query = params.taken().clone();
+        query.insert(name.to_owned(), last);
+        let query = serde_urlencoded::to_string(query).unwrap_or_default();
+        let link = format!("<{}{}?{query}>; rel=\"next\"", external.origin(), params.path);
+        if let Ok(link) = HeaderValue::from_str(&link) {
+            response.headers_mut().insert(LINK, link);
+        }
+    }
+    response
+}
+
 /// Draws a page's rows, one after the other: a list takes no more of the database at once than one
 /// row does.
-pub(super) async fn in_turn<F>(rows: impl Iterator<Item = F>) -> Result<Vec<Value>, ApiError>
+pub(super) async fn in_turn<F, T>(rows: impl Iterator<Item = F>) -> Result<Vec<T>, ApiError>
 where
-    F: Future<Output = Result<Value, ApiError>>,
+    F: Future<Output = Result<T, ApiError>>,
 {
     let mut drawn = Vec::new();
     for row in rows {

@@ -1,9 +1,13 @@
-//! Query parameters, each taken by name; what is left over is refused (SR-API-4).
+//! Query parameters: each list of them is a struct, which is also their description. What is left
+//! over is refused (SR-API-4).
+
+mod typed;
 
 use std::collections::BTreeMap;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
+use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
 
@@ -49,28 +53,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
-    /// A parameter's text; an empty one counts as none.
-    pub(super) fn text(&mut self, name: &str) -> Option<String> {
-        let value = self.left.remove(name)?;
-        self.taken.insert(name.to_owned(), value.clone());
-        Some(value).filter(|value| !value.is_empty())
+    /// The parameters that `T` has fields for. An empty one counts as none.
+    pub(super) fn take<T: DeserializeOwned>(&mut self) -> Result<T, ApiError> {
+        T::deserialize(typed::Fields(self)).map_err(|err| ApiError::bad_request(err.to_string()))
     }
 
-    /// A parameter as something else than text.
-    pub(super) fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(
-        &mut self,
-        name: &str,
-    ) -> Result<Option<T>, ApiError> {
-        let Some(text) = self.text(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|why| {
-            ApiError::bad_request(format!("The parameter `{name}` cannot be so: {why}"))
-        })
-    }
-
-    /// A parameter that must be there.
-    pub(super) fn required(&mut self, name: &str) -> Result<String, ApiError> {
-        self.text(name)
-            .ok_or_else(|| ApiError::bad_request(format!("The parameter `{name}` is missing")))
+    /// The last parameters that there may be.
+    pub(super) fn only<T: DeserializeOwned>(mut self) -> Result<T, ApiError> {
+        let taken = self.take()?;
+        self.end()?;
+        Ok(taken)
     }
 
     /// Refuses what nobody has taken.
@@ -86,6 +78,12 @@ impl Params {
     /// What was taken, for links to other pages of the same list.
     pub(super) fn taken(&self) -> &BTreeMap<String, String> {
         &self.taken
+    }
+
+    fn text(&mut self, name: &str) -> Option<String> {
+        let value = self.left.remove(name)?;
+        self.taken.insert(name.to_owned(), value.clone());
+        Some(value).filter(|value| !value.is_empty())
     }
 }
 

@@ -1,49 +1,94 @@
 //! `/repositories`
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use commands::{repositories as wishes, stars as star_wishes};
 use domain::access::{Action, Resource};
-use domain::name::{RegistryName, RepositoryName, TagName};
+use domain::name::{RegistryName, RepositoryName};
 use http::StatusCode;
+use jiff::Timestamp;
 use projections::repositories::{self, RepositoryRow};
-use projections::tags::TagRow;
-use projections::{Paging, registries, stars, tags};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use projections::{registries, stars};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::act::{Failed, done, gone};
+use super::answers::{Refused, RefusedBody, RefusedOne, RefusedWish};
 use super::ids::Place;
-use super::paging::{Page, in_turn};
+use super::paging::{ByName, Page, PageParams, in_turn};
 use super::params::Params;
 use super::strict_json::StrictJson;
 use super::{ApiState, ids};
 use crate::auth::ApiCaller;
 use crate::error::ApiError;
 
-#[derive(Deserialize)]
+/// What is said of a repository.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = UpdateRepositoryBody)]
 pub(super) struct UpdateBody {
     repository: UpdateRepository,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct UpdateRepository {
+    /// In Markdown.
+    #[schema(max_length = 4_096)]
     description: String,
 }
 
-/// `GET /repositories`: those that may be seen.
+/// A repository.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Repository {
+    id: i64,
+    /// What follows the namespace, as in the original.
+    name: String,
+    full_name: String,
+    registry: String,
+    /// What images are called by: `registry_hostname/full_name`.
+    registry_hostname: Option<String>,
+    /// In Markdown.
+    description: String,
+    /// The namespace that decides over it; null: none does.
+    namespace: Option<NamespaceOfRepository>,
+    /// How many people starred it.
+    stars: i64,
+    /// Whether the caller did.
+    starred: bool,
+    tags_count: i64,
+    pulls: i64,
+    last_pull_at: Option<Timestamp>,
+    last_push_at: Option<Timestamp>,
+    last_push_by: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// The namespace that decides over a repository.
+#[derive(Serialize, ToSchema)]
+struct NamespaceOfRepository {
+    id: Option<i64>,
+    name: String,
+    visibility: Option<String>,
+}
+
+/// Lists repositories.
+///
+/// Those that the caller may see.
+#[utoipa::path(
+    get, path = "/repositories", operation_id = "list_repositories", tag = "Repositories",
+    security(()), params(PageParams, ByName),
+    responses((status = 200, description = "A page of them.", body = [Repository]), Refused)
+)]
 pub(super) async fn list(
     State(api): State<ApiState>,
     caller: ApiCaller,
     mut params: Params,
 ) -> Result<Response, ApiError> {
     caller.must_read()?;
-    let page = Page::of(&mut params)?;
+    let page = Page::by_name(&mut params)?;
     params.end()?;
     let visible = caller.viewer.visible();
     let rows = repositories::list(&api.read, &visible, &page.rows()).await?;
@@ -52,19 +97,32 @@ pub(super) async fn list(
     Ok(page.answer(all, total, &params, &api.auth.external))
 }
 
-/// `GET /repositories/{repository}`
+/// Shows a repository.
+#[utoipa::path(
+    get, path = "/repositories/{repository}", operation_id = "show_repository",
+    tag = "Repositories", security(()),
+    params(("repository" = String, Path, description = "Number or name.")),
+    responses((status = 200, description = "The repository.", body = Repository), RefusedOne)
+)]
 pub(super) async fn show(
     State(api): State<ApiState>,
     caller: ApiCaller,
     Path(id): Path<String>,
     params: Params,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Repository>, ApiError> {
     params.end()?;
     let (_, row) = seen(&api, &caller, &id).await?;
     Ok(Json(entity(&api, &caller, &row).await?))
 }
 
-/// `PUT /repositories/{repository}`
+/// Describes a repository.
+#[utoipa::path(
+    put, path = "/repositories/{repository}", operation_id = "update_repository",
+    tag = "Repositories",
+    params(("repository" = String, Path, description = "Number or name.")),
+    request_body = UpdateBody,
+    responses((status = 200, description = "The repository.", body = Repository), RefusedBody)
+)]
 pub(super) async fn update(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -84,83 +142,37 @@ pub(super) async fn update(
     Ok(done(StatusCode::OK, written, entity(api, &caller, &row).await?))
 }
 
-/// `GET /repositories/{repository}/tags`
-pub(super) async fn tags(
-    State(api): State<ApiState>,
-    caller: ApiCaller,
-    Path(id): Path<String>,
-    mut params: Params,
-) -> Result<Response, ApiError> {
-    let page = Page::of(&mut params)?;
-    params.end()?;
-    let ((registry, name), row) = seen(&api, &caller, &id).await?;
-    let rows = tags::list(&api.read, &registry, &name, &page.rows()).await?;
-    let rows = rows.iter().map(tag_entity).collect();
-    Ok(page.answer(rows, row.tags, &params, &api.auth.external))
-}
-
-/// `GET /repositories/{repository}/tags/grouped`: lists of tags that point at the same manifest,
-/// the latest first. Of at most a thousand tags, the first by name.
-pub(super) async fn grouped(
-    State(api): State<ApiState>,
-    caller: ApiCaller,
-    Path(id): Path<String>,
-    params: Params,
-) -> Result<Json<Vec<Vec<Value>>>, ApiError> {
-    params.end()?;
-    let ((registry, name), _) = seen(&api, &caller, &id).await?;
-    let rows =
-        tags::list(&api.read, &registry, &name, &Paging::first(projections::MAX_PAGE)).await?;
-    let mut groups: BTreeMap<&str, Vec<&TagRow>> = BTreeMap::new();
-    for row in &rows {
-        groups.entry(&row.digest).or_default().push(row);
-    }
-    let mut groups: Vec<_> = groups.into_values().collect();
-    groups.sort_by_key(|group| std::cmp::Reverse(group.iter().map(|tag| tag.changed_at).max()));
-    let groups = groups.into_iter().map(|group| group.into_iter().map(tag_entity).collect());
-    Ok(Json(groups.collect()))
-}
-
-/// `GET /repositories/{repository}/tags/{tag}`: by number or name.
-pub(super) async fn tag(
-    State(api): State<ApiState>,
-    caller: ApiCaller,
-    Path((id, tag)): Path<(String, String)>,
-    params: Params,
-) -> Result<Json<Value>, ApiError> {
-    params.end()?;
-    let ((registry, name), _) = seen(&api, &caller, &id).await?;
-    // A tag may be called `7`, too: its name goes before its number.
-    let mut row = match TagName::parse(&tag) {
-        Ok(tag) => tags::find(&api.read, &registry, &name, &tag).await?,
-        Err(_) => None,
-    };
-    if let (None, Some(number)) = (&row, ids::number(&tag))
-        && let Some(place) = tags::place(&api.read, number).await?
-        && place.registry == registry.as_str()
-        && place.repository == name.as_str()
-    {
-        let tag = ids::stored(TagName::parse(&place.name))?;
-        row = tags::find(&api.read, &registry, &name, &tag).await?;
-    }
-    Ok(Json(tag_entity(&row.ok_or_else(ApiError::not_found)?)))
-}
-
-/// `PUT /repositories/{repository}/star`
+/// Stars a repository.
+#[utoipa::path(
+    put, path = "/repositories/{repository}/star", operation_id = "star_repository",
+    tag = "Repositories",
+    params(("repository" = String, Path, description = "Number or name.")),
+    responses((status = 204, description = "It is starred."), RefusedWish)
+)]
 pub(super) async fn star(
     State(api): State<ApiState>,
     caller: ApiCaller,
     Path(id): Path<String>,
+    params: Params,
 ) -> Result<Response, ApiError> {
+    params.end()?;
     set_star(&api, &caller, &id, true).await
 }
 
-/// `DELETE /repositories/{repository}/star`
+/// Takes a star back.
+#[utoipa::path(
+    delete, path = "/repositories/{repository}/star", operation_id = "unstar_repository",
+    tag = "Repositories",
+    params(("repository" = String, Path, description = "Number or name.")),
+    responses((status = 204, description = "It is not starred."), RefusedWish)
+)]
 pub(super) async fn unstar(
     State(api): State<ApiState>,
     caller: ApiCaller,
     Path(id): Path<String>,
+    params: Params,
 ) -> Result<Response, ApiError> {
+    params.end()?;
     set_star(&api, &caller, &id, false).await
 }
 
@@ -203,12 +215,12 @@ fn resource((registry, name): &Place<RepositoryName>) -> Resource {
     Resource::Repository { registry: registry.clone(), name: name.clone() }
 }
 
-/// A repository. `name` is what follows the namespace, as in the original.
+/// A repository as the caller sees it.
 pub(super) async fn entity(
     api: &ApiState,
     caller: &ApiCaller,
     row: &RepositoryRow,
-) -> Result<Value, ApiError> {
+) -> Result<Repository, ApiError> {
     let registry = ids::stored(RegistryName::parse(&row.registry))?;
     let full = ids::stored(RepositoryName::parse(&row.name))?;
     let host = registries::find(&api.read, &registry).await?.map(|found| found.host);
@@ -219,46 +231,27 @@ pub(super) async fn entity(
     let short = row.namespace.as_deref().and_then(|namespace| {
         row.name.strip_prefix(namespace).and_then(|rest| rest.strip_prefix('/'))
     });
-    let namespace = row
-        .namespace
-        .as_ref()
-        .map(|name| json!({ "id": row.namespace_id, "name": name, "visibility": row.visibility }));
-    Ok(json!({
-        "id": row.id,
-        "name": short.unwrap_or(&row.name),
-        "full_name": row.name,
-        "registry": row.registry,
-        "registry_hostname": host,
-        "description": row.description,
-        "namespace": namespace,
-        "stars": row.stars,
-        "starred": starred,
-        "tags_count": row.tags,
-        "pulls": row.pulls,
-        "last_pull_at": row.last_pull_at,
-        "last_push_at": row.last_push_at,
-        "last_push_by": row.last_push_by,
-        "created_at": row.created_at,
-        "updated_at": row.last_push_at.unwrap_or(row.created_at),
-    }))
-}
-
-/// A tag.
-pub(super) fn tag_entity(row: &TagRow) -> Value {
-    json!({
-        "id": row.id,
-        "name": row.name,
-        "author": row.pushed_by.as_ref().map(|name| json!({ "name": name })),
-        "digest": row.digest,
-        "media_type": row.media_type,
-        "artifact_type": row.artifact_type,
-        "kind": row.kind,
-        "platforms": row.platforms,
-        "size": row.total_size,
-        "observed": row.observed,
-        "pulls": row.pulls,
-        "last_pull_at": row.last_pull_at,
-        "created_at": row.created_at,
-        "updated_at": row.changed_at,
+    let namespace = row.namespace.clone().map(|name| NamespaceOfRepository {
+        id: row.namespace_id,
+        name,
+        visibility: row.visibility.clone(),
+    });
+    Ok(Repository {
+        id: row.id,
+        name: short.unwrap_or(&row.name).to_owned(),
+        full_name: row.name.clone(),
+        registry: row.registry.clone(),
+        registry_hostname: host,
+        description: row.description.clone(),
+        namespace,
+        stars: row.stars,
+        starred,
+        tags_count: row.tags,
+        pulls: row.pulls,
+        last_pull_at: row.last_pull_at,
+        last_push_at: row.last_push_at,
+        last_push_by: row.last_push_by.clone(),
+        created_at: row.created_at,
+        updated_at: row.last_push_at.unwrap_or(row.created_at),
     })
 }

@@ -19,6 +19,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for StrictJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        no_parameters(&request)?;
         let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let essence = media_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/json") {
@@ -43,6 +44,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for StrictJson<T> {
     }
 }
 
+/// What is wished is in the body: a parameter beside it would be overlooked (SR-API-4).
+fn no_parameters(request: &Request) -> Result<(), ApiError> {
+    match request.uri().query() {
+        None | Some("") => Ok(()),
+        Some(_) => Err(ApiError::bad_request("There are no parameters here: fill in the body")),
+    }
+}
+
 /// What serde says, without the value that was sent: it may be a secret in the wrong place, and
 /// answers get into the logs of whoever asks.
 fn without_value(text: &str) -> String {
@@ -55,17 +64,19 @@ fn without_value(text: &str) -> String {
     text.to_owned()
 }
 
-/// A body that may be missing: then it is `T::default()`.
+/// A body that may be missing, or null: then it is `T::default()`.
 pub(super) struct OptionalJson<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        no_parameters(&request)?;
         if request.headers().get(CONTENT_TYPE).is_none() {
             return Ok(Self(T::default()));
         }
-        StrictJson::from_request(request, state).await.map(|StrictJson(body)| Self(body))
+        let StrictJson(body) = StrictJson::<Option<T>>::from_request(request, state).await?;
+        Ok(Self(body.unwrap_or_default()))
     }
 }
 

@@ -9,53 +9,109 @@ use domain::event::Position;
 use domain::name::{TeamName, UserName};
 use domain::team::Role;
 use http::StatusCode;
+use jiff::Timestamp;
 use projections::namespaces;
 use projections::teams::{self, TeamRow};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::act::{Failed, done, gone};
-use super::paging::{Page, in_turn};
+use super::answers::{Refused, RefusedBody, RefusedOne, RefusedWish};
+use super::members::RoleName;
+use super::namespaces::Namespace;
+use super::paging::{ByName, Page, PageParams, in_turn};
 use super::params::Params;
 use super::strict_json::StrictJson;
 use super::{ApiState, ids};
 use crate::auth::ApiCaller;
 use crate::error::ApiError;
 
-#[derive(Deserialize)]
+/// A new team.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CreateTeamBody)]
 pub(super) struct CreateBody {
+    /// For ever.
+    #[schema(min_length = 1, max_length = 64)]
     name: String,
     #[serde(default)]
+    #[schema(max_length = 4_096)]
     description: Option<String>,
     /// By an administrator: whose it is to be; their own otherwise.
     #[serde(default)]
     owner_id: Option<i64>,
 }
 
-#[derive(Deserialize)]
+/// What changes of a team.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = UpdateTeamBody)]
 pub(super) struct UpdateBody {
     team: UpdateTeam,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct UpdateTeam {
+    /// Taken only as it is: a name is for ever.
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
+    #[schema(max_length = 4_096)]
     description: Option<String>,
 }
 
-/// `GET /teams`: those that may be seen.
+/// People who work together.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Team {
+    id: i64,
+    name: String,
+    description: String,
+    /// The original hides everybody's own team. There are none here.
+    hidden: bool,
+    /// The caller's; null: they are not in it.
+    #[schema(value_type = Option<RoleName>)]
+    role: Option<&'static str>,
+    /// Without one, administrators look after it.
+    has_enabled_owner: bool,
+    users_count: i64,
+    namespaces_count: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// A team made for somebody else: the maker may not be in it.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = ChangedTeam)]
+enum Answer {
+    Seen(Team),
+    Foreign(super::namespaces::NameAlone),
+}
+
+/// What becomes of what a team holds.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RemoveParams {
+    /// The team that gets its namespaces, by name or number. Needed where it holds any.
+    new_team: Option<String>,
+}
+
+/// Lists teams.
+///
+/// Those that the caller may see.
+#[utoipa::path(
+    get, path = "/teams", operation_id = "list_teams", tag = "Teams",
+    params(PageParams, ByName),
+    responses((status = 200, description = "A page of them.", body = [Team]), Refused)
+)]
 pub(super) async fn list(
     State(api): State<ApiState>,
     caller: ApiCaller,
     mut params: Params,
 ) -> Result<Response, ApiError> {
     caller.must_be_somebody()?;
-    let page = Page::of(&mut params)?;
+    let page = Page::by_name(&mut params)?;
     params.end()?;
     let visible = caller.viewer.visible();
     let rows = teams::list(&api.read, &visible, &page.rows()).await?;
@@ -64,19 +120,32 @@ pub(super) async fn list(
     Ok(page.answer(rows, total, &params, &api.auth.external))
 }
 
-/// `GET /teams/{team}`
+/// Shows a team.
+#[utoipa::path(
+    get, path = "/teams/{team}", operation_id = "show_team", tag = "Teams",
+    params(("team" = String, Path, description = "Number or name.")),
+    responses((status = 200, description = "The team.", body = Team), RefusedOne)
+)]
 pub(super) async fn show(
     State(api): State<ApiState>,
     caller: ApiCaller,
     Path(id): Path<String>,
     params: Params,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Team>, ApiError> {
     params.end()?;
     let (_, row) = seen(&api, &caller, &id).await?;
     Ok(Json(entity(&caller, &row)?))
 }
 
-/// `POST /teams`
+/// Makes a team.
+///
+/// Whoever makes it owns it. Administrators may make one for somebody else, and see its name alone
+/// where they are not to see more.
+#[utoipa::path(
+    post, path = "/teams", operation_id = "create_team", tag = "Teams",
+    request_body = CreateBody,
+    responses((status = 201, description = "The team.", body = Answer), RefusedBody)
+)]
 pub(super) async fn create(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -104,7 +173,15 @@ pub(super) async fn create(
     answer(api, &caller, StatusCode::CREATED, &team, written).await
 }
 
-/// `PUT /teams/{team}`: the description. A name is for ever.
+/// Describes a team.
+///
+/// Its name is for ever.
+#[utoipa::path(
+    put, path = "/teams/{team}", operation_id = "update_team", tag = "Teams",
+    params(("team" = String, Path, description = "Number or name.")),
+    request_body = UpdateBody,
+    responses((status = 200, description = "The team.", body = Answer), RefusedBody)
+)]
 pub(super) async fn update(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -129,16 +206,21 @@ pub(super) async fn update(
     answer(api, &caller, StatusCode::OK, team, written).await
 }
 
-/// `DELETE /teams/{team}?new_team=…`: its namespaces go to the other team first. Nothing is
-/// deleted with it.
+/// Deletes a team.
+///
+/// Its namespaces go to the other team first. Nothing is deleted with it.
+#[utoipa::path(
+    delete, path = "/teams/{team}", operation_id = "remove_team", tag = "Teams",
+    params(("team" = String, Path, description = "Number or name."), RemoveParams),
+    responses((status = 204, description = "It is gone."), RefusedWish)
+)]
 pub(super) async fn remove(
     State(api): State<ApiState>,
     caller: ApiCaller,
     Path(id): Path<String>,
-    mut params: Params,
+    params: Params,
 ) -> Result<Response, ApiError> {
-    let heir = params.text("new_team");
-    params.end()?;
+    let RemoveParams { new_team: heir } = params.only()?;
     let (name, _) = seen(&api, &caller, &id).await?;
     let resource = Resource::Team { name: name.clone() };
     caller.must(Action::DeleteTeam, &resource)?;
@@ -170,14 +252,19 @@ pub(super) async fn remove(
     Ok(gone(written))
 }
 
-/// `GET /teams/{team}/namespaces`
+/// Lists a team's namespaces.
+#[utoipa::path(
+    get, path = "/teams/{team}/namespaces", operation_id = "list_team_namespaces", tag = "Teams",
+    params(("team" = String, Path, description = "Number or name."), PageParams, ByName),
+    responses((status = 200, description = "A page of them.", body = [Namespace]), RefusedOne)
+)]
 pub(super) async fn namespaces(
     State(api): State<ApiState>,
     caller: ApiCaller,
     Path(id): Path<String>,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let page = Page::of(&mut params)?;
+    let page = Page::by_name(&mut params)?;
     params.end()?;
     let (name, row) = seen(&api, &caller, &id).await?;
     let visible = caller.viewer.visible();
@@ -237,25 +324,24 @@ async fn answer(
     let caller = api.renewed(caller)?;
     let row = teams::find(&api.read, team, &caller.viewer.visible()).await?;
     let body = match row {
-        Some(row) => entity(&caller, &row)?,
-        // Made for somebody else: the maker may not be in it.
-        None => json!({ "name": team }),
+        Some(row) => Answer::Seen(entity(&caller, &row)?),
+        None => Answer::Foreign(super::namespaces::NameAlone { name: team.to_string() }),
     };
     Ok(done(status, written, body))
 }
 
-fn entity(caller: &ApiCaller, row: &TeamRow) -> Result<Value, ApiError> {
+fn entity(caller: &ApiCaller, row: &TeamRow) -> Result<Team, ApiError> {
     let name = ids::stored(TeamName::parse(&row.name))?;
-    Ok(json!({
-        "id": row.id,
-        "name": row.name,
-        "description": row.description,
-        "hidden": false,
-        "role": role(caller, &name).map(Role::as_str),
-        "has_enabled_owner": caller.viewer.graph().has_enabled_owner(&name),
-        "users_count": row.members,
-        "namespaces_count": row.namespaces,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-    }))
+    Ok(Team {
+        id: row.id,
+        name: row.name.clone(),
+        description: row.description.clone(),
+        hidden: false,
+        role: role(caller, &name).map(Role::as_str),
+        has_enabled_owner: caller.viewer.graph().has_enabled_owner(&name),
+        users_count: row.members,
+        namespaces_count: row.namespaces,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
 }

@@ -10,77 +10,120 @@ use domain::event::Position;
 use domain::name::{TeamName, UserName};
 use domain::user::{Account, Origin};
 use http::StatusCode;
+use jiff::Timestamp;
 use projections::users::{self, UserRow};
 use projections::{namespaces, teams};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::act::{Failed, done, gone};
-use super::paging::{Page, in_turn};
+use super::answers::{Refused, RefusedBody, RefusedOne, RefusedWish};
+use super::paging::{ByName, Page, PageParams, in_turn};
 use super::params::Params;
-use super::strict_json::{OptionalJson, StrictJson};
+use super::strict_json::StrictJson;
 use super::{ApiState, ids};
 use crate::auth::ApiCaller;
 use crate::error::ApiError;
 
-#[derive(Deserialize)]
+/// A new user.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CreateUserBody)]
 pub(super) struct CreateBody {
     user: CreateUser,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CreateUser {
+    /// For ever.
+    #[schema(min_length = 1, max_length = 128)]
     username: String,
     #[serde(default)]
+    #[schema(max_length = 254)]
     email: Option<String>,
+    /// Needed for a person.
     #[serde(default)]
+    #[schema(min_length = 12, max_length = 1_024)]
     password: Option<String>,
     #[serde(default)]
+    #[schema(max_length = 255)]
     display_name: Option<String>,
+    /// A bot, which signs in with tokens.
     #[serde(default)]
     bot: bool,
 }
 
-#[derive(Deserialize)]
+/// What changes of a user.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = UpdateUserBody)]
 pub(super) struct UpdateBody {
     user: UpdateUser,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct UpdateUser {
+    /// Taken only as it is: a name is for ever.
     #[serde(default)]
     username: Option<String>,
+    /// An empty one takes it away.
     #[serde(default)]
+    #[schema(max_length = 254)]
     email: Option<String>,
+    /// Of somebody else: one's own is changed on one's page, where the old one is asked for.
     #[serde(default)]
+    #[schema(min_length = 12, max_length = 1_024)]
     password: Option<String>,
+    /// An empty one takes it away.
     #[serde(default)]
+    #[schema(max_length = 255)]
     display_name: Option<String>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DisableBody {
-    #[serde(default)]
-    reason: String,
+/// A person or bot, as administrators see it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct User {
+    id: i64,
+    username: String,
+    email: Option<String>,
+    display_name: Option<String>,
+    admin: bool,
+    auditor: bool,
+    enabled: bool,
+    bot: bool,
+    /// Their own namespace; of several, the oldest.
+    namespace_id: Option<i64>,
+    current_sign_in_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
 }
 
-/// The longest reason for disabling somebody, in bytes.
-const MAX_REASON_BYTES: usize = 1_024;
+/// Which users.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct UserParams {
+    /// Whose name begins so.
+    #[param(max_length = 128)]
+    prefix: Option<String>,
+}
 
-/// `GET /users`
+/// Lists users.
+#[utoipa::path(
+    get, path = "/users", operation_id = "list_users", tag = "Users",
+    params(UserParams, PageParams, ByName),
+    responses((status = 200, description = "A page of them.", body = [User]), Refused)
+)]
 pub(super) async fn list(
     State(api): State<ApiState>,
     caller: ApiCaller,
     mut params: Params,
 ) -> Result<Response, ApiError> {
     caller.must(Action::ListUsers, &Resource::System)?;
-    let page = Page::of(&mut params)?;
-    let prefix = params.text("prefix").map(|text| text.to_ascii_lowercase());
+    let page = Page::by_name(&mut params)?;
+    let asked: UserParams = params.take()?;
+    let prefix = asked.prefix.map(|text| text.to_ascii_lowercase());
     params.end()?;
     let rows = users::list(&api.read, prefix.as_deref(), &page.rows()).await?;
     let total = users::count(&api.read, prefix.as_deref()).await?;
@@ -88,25 +131,36 @@ pub(super) async fn list(
     Ok(page.answer(all, total, &params, &api.auth.external))
 }
 
-/// `GET /users/{user}`
+/// Shows a user.
+#[utoipa::path(
+    get, path = "/users/{user}", operation_id = "show_user", tag = "Users",
+    params(("user" = String, Path, description = "Number or name.")),
+    responses((status = 200, description = "The user.", body = User), RefusedOne)
+)]
 pub(super) async fn show(
     State(api): State<ApiState>,
     caller: ApiCaller,
     Path(id): Path<String>,
     params: Params,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<User>, ApiError> {
     params.end()?;
     caller.must(Action::ListUsers, &Resource::System)?;
     let (_, row) = ids::user(&api.read, &id).await?;
     Ok(Json(entity(&api, &row).await?))
 }
 
-/// `GET /users/self`: who the caller is, a token's owner included.
+/// Shows the caller.
+///
+/// Of a token, its owner. `self` stands for oneself in `/users/self/application_tokens`, too.
+#[utoipa::path(
+    get, path = "/users/self", operation_id = "show_oneself", tag = "Users",
+    responses((status = 200, description = "Who one is.", body = User), RefusedOne)
+)]
 pub(super) async fn oneself(
     State(api): State<ApiState>,
     caller: ApiCaller,
     params: Params,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<User>, ApiError> {
     params.end()?;
     caller.must_read()?;
     let name = caller.viewer.user().ok_or_else(ApiError::unauthorized)?;
@@ -114,7 +168,14 @@ pub(super) async fn oneself(
     Ok(Json(entity(&api, &row).await?))
 }
 
-/// `POST /users`: people need a password; bots may have one, and sign in with tokens.
+/// Makes a user.
+///
+/// People need a password; bots may have one, and sign in with tokens.
+#[utoipa::path(
+    post, path = "/users", operation_id = "create_user", tag = "Users",
+    request_body = CreateBody,
+    responses((status = 201, description = "The user.", body = User), RefusedBody)
+)]
 pub(super) async fn create(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -150,7 +211,15 @@ pub(super) async fn create(
     Ok(done(StatusCode::CREATED, written, entity(api, &row).await?))
 }
 
-/// `PUT /users/{user}`: e-mail, display name, password. A name is for ever.
+/// Changes a user.
+///
+/// E-mail, display name, password. A name is for ever.
+#[utoipa::path(
+    put, path = "/users/{user}", operation_id = "update_user", tag = "Users",
+    params(("user" = String, Path, description = "Number or name.")),
+    request_body = UpdateBody,
+    responses((status = 200, description = "The user.", body = User), RefusedBody)
+)]
 pub(super) async fn update(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -186,7 +255,14 @@ pub(super) async fn update(
     Ok(done(StatusCode::OK, written, entity(api, &row).await?))
 }
 
-/// `DELETE /users/{user}`
+/// Removes a user.
+///
+/// Their name is kept back for a day. The last administrator stays.
+#[utoipa::path(
+    delete, path = "/users/{user}", operation_id = "remove_user", tag = "Users",
+    params(("user" = String, Path, description = "Number or name.")),
+    responses((status = 204, description = "They are gone."), RefusedWish)
+)]
 pub(super) async fn remove(
     State(api): State<ApiState>,
     caller: ApiCaller,
@@ -208,129 +284,6 @@ pub(super) async fn remove(
     Ok(gone(written))
 }
 
-/// `POST /users/{user}/disable`: once this answers, every door is closed. Teams that it leaves without
-/// an enabled owner are named, and are no reason to wait: an account may have to be closed at once.
-pub(super) async fn disable(
-    State(api): State<ApiState>,
-    caller: ApiCaller,
-    Path(id): Path<String>,
-    OptionalJson(body): OptionalJson<DisableBody>,
-) -> Result<Response, ApiError> {
-    if body.reason.len() > MAX_REASON_BYTES {
-        let text = format!("a reason has at most {MAX_REASON_BYTES} bytes");
-        return Err(ApiError::field("reason", text));
-    }
-    let toggle = Toggle::Disable { reason: body.reason };
-    let (name, written) = toggled(&api, &caller, &id, &toggle).await?;
-    let left = api.auth.graph.snapshot().teams_without_owner(&name);
-    if left.is_empty() {
-        return Ok(gone(written));
-    }
-    Ok(done(StatusCode::OK, written, json!({ "teams_without_owner": left })))
-}
-
-/// `POST /users/{user}/enable`
-pub(super) async fn enable(
-    State(api): State<ApiState>,
-    caller: ApiCaller,
-    Path(id): Path<String>,
-) -> Result<Response, ApiError> {
-    toggle(&api, &caller, &id, &Toggle::Enable).await
-}
-
-/// `POST /users/{user}/sign_out`: ends all sessions and refresh tokens.
-pub(super) async fn sign_out_everywhere(
-    State(api): State<ApiState>,
-    caller: ApiCaller,
-    Path(id): Path<String>,
-) -> Result<Response, ApiError> {
-    toggle(&api, &caller, &id, &Toggle::SignOut).await
-}
-
-/// `PUT /users/{user}/admin`
-pub(super) async fn grant_admin(
-    State(api): State<ApiState>,
-    caller: ApiCaller,
-    Path(id): Path<String>,
-) -> Result<Response, ApiError> {
-    toggle(&api, &caller, &id, &Toggle::GrantAdmin).await
-}
-
-/// `DELETE /users/{user}/admin`: the last administrator stays one.
-pub(super) async fn revoke_admin(
-    State(api): State<ApiState>,
-    caller: ApiCaller,
-    Path(id): Path<String>,
-) -> Result<Response, ApiError> {
-    toggle(&api, &caller, &id, &Toggle::RevokeAdmin).await
-}
-
-/// `PUT /users/{user}/auditor`
-pub(super) async fn grant_auditor(
-    State(api): State<ApiState>,
-    caller: ApiCaller,
-    Path(id): Path<String>,
-) -> Result<Response, ApiError> {
-    toggle(&api, &caller, &id, &Toggle::GrantAuditor).await
-}
-
-/// `DELETE /users/{user}/auditor`
-pub(super) async fn revoke_auditor(
-    State(api): State<ApiState>,
-    caller: ApiCaller,
-    Path(id): Path<String>,
-) -> Result<Response, ApiError> {
-    toggle(&api, &caller, &id, &Toggle::RevokeAuditor).await
-}
-
-enum Toggle {
-    Disable { reason: String },
-    Enable,
-    SignOut,
-    GrantAdmin,
-    RevokeAdmin,
-    GrantAuditor,
-    RevokeAuditor,
-}
-
-async fn toggle(
-    api: &ApiState,
-    caller: &ApiCaller,
-    id: &str,
-    toggle: &Toggle,
-) -> Result<Response, ApiError> {
-    toggled(api, caller, id, toggle).await.map(|(_, written)| gone(written))
-}
-
-async fn toggled(
-    api: &ApiState,
-    caller: &ApiCaller,
-    id: &str,
-    toggle: &Toggle,
-) -> Result<(UserName, Position), ApiError> {
-    let action = match toggle {
-        Toggle::GrantAdmin | Toggle::RevokeAdmin => Action::GrantAdmin,
-        _ => Action::ManageUsers,
-    };
-    let change = move |by, _| async move {
-        let (name, _) = ids::user(&api.read, id).await?;
-        let desk = &api.auth.desk;
-        let written = match toggle {
-            Toggle::Disable { reason } => wishes::disable(desk, &by, &name, reason.clone()).await?,
-            Toggle::Enable => wishes::enable(desk, &by, &name).await?,
-            Toggle::SignOut => wishes::sign_out_everywhere(desk, &by, &name).await?,
-            Toggle::GrantAdmin => wishes::grant_admin(desk, &by, &name).await?,
-            Toggle::RevokeAdmin => wishes::revoke_admin(desk, &by, &name).await?,
-            Toggle::GrantAuditor => wishes::grant_auditor(desk, &by, &name).await?,
-            Toggle::RevokeAuditor => wishes::revoke_auditor(desk, &by, &name).await?,
-        };
-        Ok::<_, Failed>((name, written))
-    };
-    let (name, written) = api.act(caller, action, &Resource::System, change).await?;
-    api.settled(written).await?;
-    Ok((name, written))
-}
-
 /// A password from a body.
 pub(super) fn password(text: &str) -> Result<Password, ApiError> {
     Password::parse(text).map_err(|why| ApiError::field("password", why.to_string()))
@@ -342,24 +295,24 @@ pub(super) fn profile(email: Option<&String>, display_name: Option<&String>) -> 
 }
 
 /// A user as administrators see it.
-pub(super) async fn entity(api: &ApiState, row: &UserRow) -> Result<Value, ApiError> {
+pub(super) async fn entity(api: &ApiState, row: &UserRow) -> Result<User, ApiError> {
     let name = ids::stored(UserName::parse(&row.name))?;
     let profile = api.auth.desk.vault.profile(&name).await;
     let profile = profile.map_err(|err| ApiError::internal(&err))?;
     let signed_in = users::last_sign_in(&api.read, &name).await?;
     let namespace = namespaces::personal(&api.read, &name).await?;
-    Ok(json!({
-        "id": row.id,
-        "username": row.name,
-        "email": profile.email,
-        "display_name": profile.display_name,
-        "admin": row.admin,
-        "auditor": row.auditor,
-        "enabled": row.enabled,
-        "bot": row.bot,
-        "namespace_id": namespace,
-        "current_sign_in_at": signed_in,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-    }))
+    Ok(User {
+        id: row.id,
+        username: row.name.clone(),
+        email: profile.email,
+        display_name: profile.display_name,
+        admin: row.admin,
+        auditor: row.auditor,
+        enabled: row.enabled,
+        bot: row.bot,
+        namespace_id: namespace,
+        current_sign_in_at: signed_in,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
 }
