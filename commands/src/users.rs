@@ -4,6 +4,8 @@
 //! the same act again completes it.
 
 mod credentials;
+pub mod reset;
+mod sign_up;
 
 use domain::access::Action;
 use domain::admin::{AdminCommand, AdminRefusal, Administrators};
@@ -22,6 +24,7 @@ pub use credentials::{
     MAX_DISPLAY_NAME_BYTES, MAX_EMAIL_BYTES, ProfileChange, change_profile, erase_personal_data,
     set_password,
 };
+pub use sign_up::{SignUp, sign_up};
 
 /// Why an account is not made or changed: by a rule of one of the nouns that an account touches.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

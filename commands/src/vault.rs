@@ -2,11 +2,13 @@
 //! addresses, and the keys with which personal data in facts is sealed. Events hold only what is
 //! sealed with it.
 
+mod comments;
 pub mod keys;
 pub mod master;
 pub mod password;
 mod profile;
 mod registry_secret;
+pub mod resets;
 pub(crate) mod seal;
 
 use std::sync::Arc;
@@ -123,8 +125,8 @@ impl Vault {
         keys::open_origin(&self.0, sealed, associated).await
     }
 
-    /// Forgets a person: destroys the key of all that was sealed for them, their profile, password
-    /// and application tokens' hashes. Their name in facts stays.
+    /// Forgets a person: destroys the key of all that was sealed for them, their profile, password,
+    /// application tokens' hashes and the texts of their comments. Their name in facts stays.
     ///
     /// Other nodes may still open boxes for [`keys::KEPT`] from memory.
     ///
@@ -135,7 +137,8 @@ impl Vault {
         keys::erase(&self.0, user).await
     }
 
-    /// Sets a password. Takes the time of one slow hash, on a thread of its own.
+    /// Sets a password, and ends all links for a new one. Takes the time of one slow hash, on a
+    /// thread of its own, of which few run at once.
     ///
     /// Say so in the log afterwards (`UserEvent::PasswordChanged`): the fact is what ends
     /// remembered passwords, sessions and refresh tokens.
@@ -145,7 +148,10 @@ impl Vault {
     /// [`VaultError`] when the vault does not serve.
     pub async fn set_password(&self, user: &UserName, new: Password) -> Result<(), VaultError> {
         let phc = password::hash(new).await?;
-        sqlx::query(WRITE_PASSWORD).bind(user.as_str()).bind(&*phc).execute(&self.0.pool).await?;
+        let mut both = self.0.pool.begin().await?;
+        sqlx::query(WRITE_PASSWORD).bind(user.as_str()).bind(&*phc).execute(&mut *both).await?;
+        sqlx::query(END_RESETS).bind(user.as_str()).execute(&mut *both).await?;
+        both.commit().await?;
         Ok(())
     }
 
@@ -162,7 +168,8 @@ impl Vault {
         Ok(found.map(Zeroizing::new))
     }
 
-    /// Sets e-mail address and display name, sealed with the user's own key.
+    /// Sets e-mail address and display name, sealed with the user's own key. Links for a new
+    /// password end when the address is another: they went to the old one.
     ///
     /// # Errors
     ///
@@ -179,6 +186,19 @@ impl Vault {
     /// [`VaultError`] when the vault does not serve.
     pub async fn profile(&self, user: &UserName) -> Result<Profile, VaultError> {
         profile::get(&self.0, user).await
+    }
+
+    /// Up to `limit` accounts with this e-mail address, in whatever case it is written.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError`] when the vault does not serve.
+    pub async fn users_with_address(
+        &self,
+        address: &str,
+        limit: i64,
+    ) -> Result<Vec<UserName>, VaultError> {
+        profile::users_with_address(&self.0, address, limit).await
     }
 
     /// Keeps an application token's hash (see [`crate::authn::app_token`]). The fact that the token
@@ -236,6 +256,7 @@ impl Vault {
 const WRITE_PASSWORD: &str = "
     INSERT INTO vault.passwords (user_name, phc) VALUES ($1, $2)
     ON CONFLICT (user_name) DO UPDATE SET phc = excluded.phc";
+const END_RESETS: &str = "DELETE FROM vault.password_resets WHERE user_name = $1";
 const READ_PASSWORD: &str = "SELECT phc FROM vault.passwords WHERE user_name = $1";
 const WRITE_TOKEN: &str = "
     INSERT INTO vault.app_tokens (hash, id, owner) VALUES ($1, $2, $3)

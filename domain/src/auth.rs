@@ -30,6 +30,25 @@ pub enum AuthEvent {
     LockedOut { claimed: Claimed, until: Timestamp },
     /// A refresh token was handed out.
     RefreshTokenIssued { user: UserName, service: String },
+    /// Somebody asked for a mail with a one-time link for a new password; nobody has proven
+    /// anything yet. The mail goes out after this, if it does.
+    PasswordResetRequested { claimed: Claimed, answer: ResetAnswer },
+}
+
+/// What becomes of a wish for a new password. Whoever asks is told the same every time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResetAnswer {
+    /// A mail with a one-time link goes to the account's address.
+    Mail,
+    /// No such account.
+    UnknownUser,
+    /// The account has no e-mail address.
+    NoAddress,
+    /// The account is disabled, or a bot's.
+    Closed,
+    /// Enough mails went to this account for the moment.
+    TooMany,
 }
 
 /// Who somebody claimed to be.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::admin::AdminEvent;
 use crate::app_token::{AppTokenEvent, TokenId};
 use crate::auth::AuthEvent;
+use crate::comment::{CommentEvent, CommentId};
 use crate::name::{NamespaceName, RegistryName, RepositoryName, TeamName, UserName};
 use crate::namespace::NamespaceEvent;
 use crate::registry::{ContentEvent, RegistryEvent};
@@ -44,6 +45,8 @@ pub enum Event {
     AppToken(AppTokenEvent),
     /// To a person's stars.
     Star(StarEvent),
+    /// To a comment under a repository.
+    Comment(CommentEvent),
     /// At the doors: token decisions, sign-ins.
     Auth(AuthEvent),
     /// To the service itself.
@@ -116,6 +119,7 @@ contexts! {
     Repository(RepositoryEvent) = "repository", Decision;
     AppToken(AppTokenEvent) = "app_token", Decision;
     Star(StarEvent) = "star", Decision;
+    Comment(CommentEvent) = "comment", Decision;
     Auth(AuthEvent) = "auth", Fact;
     System(SystemEvent) = "system", Fact;
 }
@@ -373,6 +377,12 @@ impl StreamName {
         Self(format!("stars-{user}"))
     }
 
+    /// `comment-<id>`
+    #[must_use]
+    pub fn comment(id: CommentId) -> Self {
+        Self(format!("comment-{id}"))
+    }
+
     /// `pulls-<registry>-<yyyymmddhh>`: bounded, so that no stream grows hot.
     #[must_use]
     pub fn pulls(registry: &RegistryName, at: Timestamp) -> Self {
@@ -515,6 +525,8 @@ pub enum Credential {
     RegistrySecret,
     /// The one-time secret for the first administrator.
     Bootstrap,
+    /// The one-time link of a mail for a new password.
+    ResetLink,
 }
 
 /// Where a notification came from, in the registry's own words.

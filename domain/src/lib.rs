@@ -19,6 +19,7 @@ pub mod access;
 pub mod admin;
 pub mod app_token;
 pub mod auth;
+pub mod comment;
 pub mod decider;
 pub mod digest;
 pub mod event;

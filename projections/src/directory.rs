@@ -1,5 +1,5 @@
 //! The projection `directory`: users, teams, registries, namespaces, grants, application tokens,
-//! stars. Decisions only, so a billion pulls cost it nothing.
+//! stars, comments. Decisions only, so a billion pulls cost it nothing.
 
 mod fold;
 mod rows;
@@ -7,6 +7,7 @@ mod rows;
 use async_trait::async_trait;
 use domain::admin::AdminEvent;
 use domain::app_token::AppTokenEvent;
+use domain::comment::CommentEvent;
 use domain::event::{Class, Event, Fact};
 use domain::namespace::NamespaceEvent;
 use domain::registry::RegistryEvent;
@@ -18,9 +19,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use self::rows::{
-    AdministratorKey, AdministratorRow, DescriptionKey, DescriptionRow, GrantKey, GrantRow,
-    MemberKey, MemberRow, NamespaceKey, NamespaceRow, RegistryKey, RegistryRow, StarKey, StarRow,
-    TeamKey, TeamRow, TokenKey, TokenRow, UserKey, UserRow,
+    AdministratorKey, AdministratorRow, CommentKey, CommentRow, DescriptionKey, DescriptionRow,
+    GrantKey, GrantRow, MemberKey, MemberRow, NamespaceKey, NamespaceRow, RegistryKey, RegistryRow,
+    StarKey, StarRow, TeamKey, TeamRow, TokenKey, TokenRow, UserKey, UserRow,
 };
 use crate::projection::{Projection, id, micros};
 use crate::working::Working;
@@ -35,12 +36,17 @@ const FORGET_USER: &[&str] = &[
     "DELETE FROM team_members WHERE user_name = $1",
     "DELETE FROM stars WHERE user_name = $1",
     "DELETE FROM app_tokens WHERE user_name = $1",
+    "DELETE FROM comments WHERE author = $1",
 ];
 const FORGET_TEAM: &[&str] =
     &["DELETE FROM teams WHERE name = $1", "DELETE FROM team_members WHERE team = $1"];
 const FORGET_NAMESPACE: &[&str] = &[
     "DELETE FROM namespaces WHERE registry = $2 AND name = $1",
     "DELETE FROM namespace_grants WHERE registry = $2 AND namespace = $1",
+    // Whoever gets the name next does not inherit what was said; a namespace inside keeps its own.
+    "DELETE FROM comments c WHERE c.registry = $2 AND starts_with(c.repository, $1 || '/')
+        AND NOT EXISTS (SELECT FROM namespaces n WHERE n.registry = c.registry
+            AND starts_with(n.name, $1 || '/') AND starts_with(c.repository, n.name || '/'))",
 ];
 
 #[async_trait]
@@ -50,7 +56,7 @@ impl Projection for Directory {
     }
 
     fn code(&self) -> i32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {
@@ -65,6 +71,7 @@ impl Projection for Directory {
             ("repository_descriptions", "registry, repository"),
             ("app_tokens", "token"),
             ("stars", "user_name, registry, repository"),
+            ("comments", "comment"),
         ]
     }
 
@@ -133,6 +140,7 @@ struct Desk {
     descriptions: Working<DescriptionRow>,
     tokens: Working<TokenRow>,
     stars: Working<StarRow>,
+    comments: Working<CommentRow>,
 }
 
 impl Desk {
@@ -151,6 +159,7 @@ impl Desk {
         desk.descriptions.load(db).await?;
         desk.tokens.load(db).await?;
         desk.stars.load(db).await?;
+        desk.comments.load(db).await?;
         for fact in facts {
             desk.apply(fact);
         }
@@ -163,7 +172,8 @@ impl Desk {
         desk.grants.store(db).await?;
         desk.descriptions.store(db).await?;
         desk.tokens.store(db).await?;
-        desk.stars.store(db).await
+        desk.stars.store(db).await?;
+        desk.comments.store(db).await
     }
 
     fn want(&mut self, event: &Event) {
@@ -210,6 +220,9 @@ impl Desk {
                 AppTokenEvent::Created { token, .. } | AppTokenEvent::Revoked { token, .. },
             ) => self.tokens.want(TokenKey { token: token.0 }),
             Event::Star(event) => self.stars.want(star_key(event)),
+            Event::Comment(
+                CommentEvent::Added { comment, .. } | CommentEvent::Deleted { comment, .. },
+            ) => self.comments.want(CommentKey { comment: comment.0 }),
             Event::Content(_) | Event::Auth(_) | Event::System(_) => {}
         }
     }
@@ -232,6 +245,7 @@ impl Desk {
                 self.descriptions.set(crate::working::Row::key(&row), Some(row));
             }
             Event::AppToken(event) => self.token(event, position, at),
+            Event::Comment(event) => self.comment(event, position, at),
             Event::Star(event) => {
                 let key = star_key(event);
                 self.stars.set(

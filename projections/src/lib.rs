@@ -6,6 +6,7 @@ pub mod access;
 pub mod activity;
 pub mod app_tokens;
 mod checkpoint;
+pub mod comments;
 mod content;
 mod directory;
 pub mod manifests;
@@ -37,6 +38,7 @@ pub fn statements() -> Vec<&'static str> {
         activity::STATEMENTS,
         app_tokens::STATEMENTS,
         checkpoint::STATEMENTS,
+        comments::STATEMENTS,
         manifests::STATEMENTS,
         namespaces::STATEMENTS,
         registries::STATEMENTS,

@@ -3,17 +3,20 @@
 mod account;
 mod administration;
 mod browser;
+mod comments;
 mod hostile;
 mod journeys;
 mod languages;
 mod live;
+mod password;
 mod rights;
+mod sign_up;
 mod spaces;
 
 use std::time::Duration;
 
 use domain::digest::Digest;
-use domain::event::{Actor, Event, Meta, NewEvent, Position, StreamName};
+use domain::event::{Actor, Event, Fact, Meta, NewEvent, Position, StreamName};
 use domain::log::{Append, EventLog as _, Expected, Outcome};
 use domain::name::{NamespaceName, RegistryName, RepositoryName, TagName, TeamName, UserName};
 use domain::namespace::{Holder, NamespaceEvent, Visibility};
@@ -72,6 +75,19 @@ async fn record(site: &Site, by: Actor, event: impl Into<Event>) -> Position {
     };
     settled(site, position).await;
     position
+}
+
+/// Everything in the log.
+async fn facts(site: &Site) -> Vec<Fact> {
+    let (mut all, mut after) = (Vec::new(), Position(0));
+    loop {
+        let page = site.ground.log.read_all(after, 1_000, None).await.unwrap();
+        all.extend(page.events.iter().map(|event| event.decode().unwrap()));
+        if page.next >= page.head {
+            return all;
+        }
+        after = page.next;
+    }
 }
 
 async fn settled(site: &Site, position: Position) {

@@ -9,6 +9,7 @@ pub mod postgres;
 pub mod program;
 pub mod registry;
 pub mod site;
+pub mod smtp;
 pub mod table;
 pub mod watched;
 pub mod witness;

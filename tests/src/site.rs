@@ -74,6 +74,11 @@ impl Site {
         Self::raise(&[]).await
     }
 
+    /// The same, with settings by their names.
+    pub async fn start_unclaimed_with(settings: &[(&'static str, &str)]) -> Self {
+        Self::raise(settings).await
+    }
+
     async fn raise(settings: &[(&'static str, &str)]) -> Self {
         let database = TestDatabase::new().await;
         let folder = tempfile::tempdir().unwrap();
@@ -195,7 +200,9 @@ impl Site {
         self.supervisor.shut_down().await;
     }
 
-    fn house(&self) -> Caller {
+    /// Whoever runs the service, with every right.
+    #[must_use]
+    pub fn house(&self) -> Caller {
         let permit = Permit::of_the_house(Actor::Console { uid: 0 });
         Caller { permit, origin: Origin::default() }
     }

@@ -12,6 +12,7 @@ use commands::desk::{Caller, Desk, Origin};
 use commands::execute::CommandError;
 use commands::ingest::{Accounts, Ingest};
 use commands::namespaces::personal::Keeper;
+use commands::users::reset::Resets;
 use commands::{registries, watchman};
 use domain::access::Permit;
 use domain::event::{Actor, Door, Position};
@@ -33,7 +34,7 @@ use crate::auth::{Auth, External, Sessions};
 use crate::config::{self, Config, Decisions};
 use crate::foundation::{Foundation, FoundationError, Ground, KEYS, REGISTRY, SEARCH};
 use crate::health::{Health, HealthBuilder};
-
+use crate::mail::{Mailer, Postman, ResetDesk};
 use crate::registry::hints::Hints;
 use crate::registry::keys::KeyStore;
 use crate::registry::notifications::NotificationsState;
@@ -43,7 +44,7 @@ use crate::registry::signer::{Signer, SignerOptions};
 use crate::registry::token::{ANSWER_WITHIN, TokenState};
 use crate::registry_child::{RegistryChild, Settings as RegistrySetup};
 use crate::supervise::{Fatal, Stage, Supervisor};
-use crate::ui::{Listeners, UiState};
+use crate::ui::{Listeners, SignUps, UiState};
 use crate::{demo, router, server, telemetry};
 
 /// How long the registry may take to answer after its start.
@@ -335,6 +336,7 @@ impl Parts {
             followers: Followers::new(vec![Arc::new(search.clone()), Arc::new(runner.clone())]),
             bootstrap: bootstrap.clone(),
         };
+        let resets = resets(config, ground, &api.auth, supervisor)?;
         let health = health(config, ground, &graph, &search, &runner);
         upkeep(metrics.clone(), supervisor);
         let pages = UiState {
@@ -347,6 +349,9 @@ impl Parts {
             health: health.clone(),
             signer: signer.clone(),
             listeners: Listeners::new(supervisor.stop_of(Stage::Listeners)),
+            sign_ups: config.sign_up.then(Arc::<SignUps>::default),
+            resets,
+            talk: Arc::default(),
         };
         let notifications = NotificationsState {
             desk: ground.desk.clone(),
@@ -382,6 +387,30 @@ impl Parts {
             Routes { health, metrics, token, notifications, signer: signer_route, api, pages };
         Ok(Self { graph, bootstrap, signer, routes })
     }
+}
+
+/// Where new passwords are asked for, if mail can be sent.
+fn resets(
+    config: &Config,
+    ground: &Ground,
+    auth: &Auth,
+    supervisor: &Supervisor,
+) -> Result<Option<ResetDesk>, StartError> {
+    let Some(mail) = &config.mail else { return Ok(None) };
+    let (resets, wishes) = ResetDesk::new();
+    let postman = Arc::new(Postman {
+        desk: ground.desk.clone(),
+        mailer: Mailer::new(mail).map_err(StartError::failed)?,
+        resets: Resets::new(mail.reset_lifetime),
+        sessions: auth.sessions.clone(),
+        external: auth.external.clone(),
+        wishes: tokio::sync::Mutex::new(wishes),
+    });
+    supervisor.keep(Stage::Recorder, "mail", move |stop| {
+        let postman = postman.clone();
+        async move { postman.run(stop).await }
+    });
+    Ok(Some(resets))
 }
 
 /// Whose account a name in a notification is.

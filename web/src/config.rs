@@ -45,6 +45,10 @@ pub struct Config {
     pub token: Token,
     /// See the section's type.
     pub session: Session,
+    /// Whether people make accounts for themselves.
+    pub sign_up: bool,
+    /// See the section's type; `None` when no server is named.
+    pub mail: Option<Mail>,
     /// How old the access graph may be before no token is given.
     pub staleness_bound: Duration,
     /// How far a projection may be behind before `/readyz` says so.
@@ -126,6 +130,36 @@ pub struct Session {
     pub idle: SignedDuration,
     /// In all.
     pub absolute: SignedDuration,
+}
+
+/// Who takes our mail.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    /// The server.
+    pub host: String,
+    /// Its port; `None`: the usual one.
+    pub port: Option<u16>,
+    /// How it is talked to.
+    pub tls: MailTls,
+    /// The name to sign in with.
+    pub user: Option<String>,
+    /// What goes with it.
+    pub password: Option<SecretString>,
+    /// Whom mail is from.
+    pub from: String,
+    /// How long the link for a new password is good.
+    pub reset_lifetime: SignedDuration,
+}
+
+/// How a mail server is talked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailTls {
+    /// Encrypted after a greeting; refused where the server cannot.
+    Starttls,
+    /// Encrypted from the beginning.
+    Tls,
+    /// In clear.
+    None,
 }
 
 /// Which answers of the token endpoint become facts.
@@ -217,6 +251,8 @@ impl Config {
                 idle: signed_seconds(r, "session.idle_s"),
                 absolute: signed_seconds(r, "session.lifetime_s"),
             },
+            sign_up: on(r, "signup.enabled"),
+            mail: mail(r)?,
             staleness_bound: Duration::from_millis(number(r, "access.staleness_bound_ms")),
             lag_bound: seconds(r, "projections.lag_bound_s"),
             log: Log {
@@ -271,6 +307,32 @@ fn registry(r: &Resolved, embedded: bool) -> Result<Option<Registry>, ConfigErro
         secret: set(r, "registry.secret").map(SecretString::from),
         hosts: set(r, "registry.hosts").map(|text| hosts(&text)),
         address,
+    }))
+}
+
+fn mail(r: &Resolved) -> Result<Option<Mail>, ConfigError> {
+    let Some(host) = set(r, "mail.host") else { return Ok(None) };
+    let from = set(r, "mail.from")
+        .ok_or_else(|| wrong("mail.host is set, but mail.from is not: whom is our mail from?"))?;
+    if let Err(error) = from.parse::<lettre::message::Mailbox>() {
+        return Err(wrong(&format!("mail.from is no address: {error}")));
+    }
+    let (user, password) = (set(r, "mail.user"), set(r, "mail.password"));
+    if user.is_some() != password.is_some() {
+        return Err(wrong("mail.user and mail.password go together: set both, or none"));
+    }
+    Ok(Some(Mail {
+        host,
+        port: u16::try_from(number(r, "mail.port")).ok().filter(|port| *port != 0),
+        tls: match r.text("mail.tls") {
+            "tls" => MailTls::Tls,
+            "none" => MailTls::None,
+            _ => MailTls::Starttls,
+        },
+        user,
+        password: password.map(SecretString::from),
+        from,
+        reset_lifetime: signed_seconds(r, "mail.reset_lifetime_s"),
     }))
 }
 

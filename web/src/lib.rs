@@ -13,6 +13,7 @@ pub mod embedded_pg;
 pub mod error;
 pub mod foundation;
 pub mod health;
+pub mod mail;
 pub mod notify;
 pub mod registry;
 pub mod registry_child;

@@ -120,7 +120,7 @@ fn describe() {
 pub async fn access_line(request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let method = method_label(request.method());
-    let path = cut(request.uri().path(), MAX_LOGGED_PATH_BYTES).to_owned();
+    let path = shown(request.uri().path()).to_owned();
     let id = request.extensions().get::<RequestId>().cloned();
     let address = request.extensions().get::<ClientAddress>().map(|address| address.0);
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
@@ -156,6 +156,16 @@ pub async fn access_line(request: Request, next: Next) -> Response {
     response
 }
 
+/// A path as log lines show it: not all of a long one, and no more than the beginning of one that
+/// ends with a secret.
+fn shown(path: &str) -> &str {
+    const ONE_TIME_LINK: &str = "/password/";
+    if path.starts_with(ONE_TIME_LINK) {
+        return ONE_TIME_LINK;
+    }
+    cut(path, MAX_LOGGED_PATH_BYTES)
+}
+
 fn method_label(method: &http::Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -172,7 +182,7 @@ fn method_label(method: &http::Method) -> &'static str {
 /// A handler that panics costs its own request an answer of 500, and nobody else anything.
 pub async fn catch_panic(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().cloned();
-    let path = cut(request.uri().path(), MAX_LOGGED_PATH_BYTES).to_owned();
+    let path = shown(request.uri().path()).to_owned();
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => {

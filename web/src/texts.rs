@@ -10,6 +10,7 @@ mod administration;
 mod browse;
 mod errors;
 pub(crate) mod frame;
+mod mail;
 mod refusals;
 mod rules;
 mod spaces;

@@ -10,6 +10,7 @@ mod admin;
 mod admin_registries;
 mod admin_users;
 mod assets;
+mod comments;
 mod components;
 mod errors;
 mod forms;
@@ -19,10 +20,12 @@ mod home;
 mod layout;
 mod live;
 mod manifests;
+mod markdown;
 mod me;
 mod members;
 mod namespace_settings;
 mod namespaces;
+mod password;
 mod people;
 mod preferences;
 mod reader;
@@ -33,6 +36,7 @@ mod sentence;
 mod sessions;
 mod settings;
 mod setup;
+mod sign_up;
 mod tags;
 mod teams;
 mod tokens;
@@ -57,11 +61,14 @@ use crate::api::Followers;
 use crate::auth::{Auth, guard};
 use crate::error::PageError;
 use crate::health::Health;
+use crate::mail::ResetDesk;
 use crate::registry::signer::Signer;
 
+pub use comments::{COMMENTS_PER_PERSON, Talk};
 pub use live::Listeners;
 #[cfg(any(test, feature = "testing"))]
 pub use samples::gallery;
+pub use sign_up::{ACCOUNTS_PER_ADDRESS, SignUps, TRIES_PER_ADDRESS};
 
 /// The most bytes of a form.
 const MAX_FORM_BYTES: usize = 64 * 1024;
@@ -87,6 +94,12 @@ pub struct UiState {
     pub signer: Signer,
     /// Whose pages are open and wait for news.
     pub listeners: Listeners,
+    /// How many accounts people make for themselves; `None`: only administrators make accounts.
+    pub sign_ups: Option<Arc<SignUps>>,
+    /// Where new passwords are asked for; `None`: no mail can be sent.
+    pub resets: Option<ResetDesk>,
+    /// How much people comment.
+    pub talk: Arc<Talk>,
 }
 
 /// Every page, on one page. Answers everything that no other router does: it belongs last.
@@ -96,6 +109,10 @@ pub fn router(state: UiState) -> Router {
         .route("/setup", get(setup::show).post(setup::submit))
         .route("/sign-in", get(sessions::show).post(sessions::submit))
         .route("/sign-out", post(sessions::leave))
+        .route("/sign-up", get(sign_up::show).post(sign_up::submit))
+        .route("/password", get(password::show).post(password::submit))
+        .route("/password/new", get(password::show_new).post(password::submit_new))
+        .route("/password/{token}", get(password::follow))
         .route("/search", get(search::show))
         .route("/search/suggest", get(search::suggest))
         .route("/repositories", get(repositories::list::list))
@@ -145,8 +162,10 @@ pub fn router(state: UiState) -> Router {
         .route("/admin/registries/{name}/secret", post(admin_registries::rotate))
         .route("/admin/keys", get(admin::show_keys))
         .route("/help", get(help::show))
-        // The original's address, which people have in their bookmarks.
+        // The original's addresses, which people have in their bookmarks.
         .route("/users/sign_in", get(sessions::show).post(sessions::submit))
+        .route("/users/sign_up", get(sign_up::show))
+        .route("/users/password/new", get(password::show))
         .route("/assets/{file}", get(assets::file))
         .fallback(|| async { PageError::not_found() })
         .method_not_allowed_fallback(errors::method_not_allowed)

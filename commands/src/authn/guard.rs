@@ -15,6 +15,7 @@ use super::{
     ADDRESS_WINDOW, AuthnError, COUNTED, CROWDS, DISTINCT_SECRETS, FAILURES_PER_ADDRESS, LOCKOUT,
     LOCKOUT_WINDOW,
 };
+use crate::limit::network;
 
 pub(super) struct Guard(Mutex<Counts>);
 
@@ -238,16 +239,6 @@ const SWEEP: SignedDuration = SignedDuration::from_secs(1);
 
 fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)
-}
-
-/// An IPv4 address, or the /64 that one IPv6 customer has.
-fn network(address: IpAddr) -> [u8; 8] {
-    let mut key = [0; 8];
-    match address.to_canonical() {
-        IpAddr::V4(v4) => key[4..].copy_from_slice(&v4.octets()),
-        IpAddr::V6(v6) => key.copy_from_slice(&v6.octets()[..8]),
-    }
-    key
 }
 
 #[cfg(test)]

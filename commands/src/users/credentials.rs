@@ -119,12 +119,14 @@ fn is_email(text: &str) -> bool {
     plain && sides && text.len() <= MAX_EMAIL_BYTES
 }
 
-const FORGET: [&str; 5] = [
+const FORGET: [&str; 7] = [
     "DELETE FROM vault.passwords WHERE user_name = $1",
     "DELETE FROM vault.app_tokens WHERE owner = $1",
     "DELETE FROM vault.profiles WHERE user_name = $1",
     "DELETE FROM vault.sessions WHERE user_name = $1",
     "DELETE FROM vault.preferences WHERE user_name = $1",
+    "DELETE FROM vault.password_resets WHERE user_name = $1",
+    "DELETE FROM vault.comments WHERE author = $1",
 ];
 
 /// Throws away every secret and the profile of a name, so that whoever gets the name next inherits

@@ -251,6 +251,8 @@ const ERASE_KEY: &str = "
 const ERASE_PROFILE: &str = "DELETE FROM vault.profiles WHERE user_name = $1";
 const ERASE_PASSWORD: &str = "DELETE FROM vault.passwords WHERE user_name = $1";
 const ERASE_TOKENS: &str = "DELETE FROM vault.app_tokens WHERE owner = $1";
+const ERASE_RESETS: &str = "DELETE FROM vault.password_resets WHERE user_name = $1";
+const ERASE_COMMENTS: &str = "DELETE FROM vault.comments WHERE author = $1";
 
 pub(super) async fn erase(vault: &Inner, user: &UserName) -> Result<(), VaultError> {
     let subject = subject_of(user);
@@ -259,6 +261,8 @@ pub(super) async fn erase(vault: &Inner, user: &UserName) -> Result<(), VaultErr
     sqlx::query(ERASE_PROFILE).bind(user.as_str()).execute(&mut *all).await?;
     sqlx::query(ERASE_PASSWORD).bind(user.as_str()).execute(&mut *all).await?;
     sqlx::query(ERASE_TOKENS).bind(user.as_str()).execute(&mut *all).await?;
+    sqlx::query(ERASE_RESETS).bind(user.as_str()).execute(&mut *all).await?;
+    sqlx::query(ERASE_COMMENTS).bind(user.as_str()).execute(&mut *all).await?;
     all.commit().await?;
     vault.keys.forget(&subject);
     Ok(())

@@ -3,11 +3,12 @@
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
 use super::VaultError;
-use crate::authn::app_token;
+use crate::authn::{HASHES_AT_ONCE, app_token};
 
 /// The shortest password, in bytes.
 pub const MIN_PASSWORD_BYTES: usize = 12;
@@ -88,6 +89,9 @@ pub(crate) fn verify(phc: Option<&str>, secret: &str) -> Verified {
 }
 
 pub(super) async fn hash(password: Password) -> Result<Zeroizing<String>, VaultError> {
+    // Each takes 19 MiB: many who set a password at once wait for each other.
+    static SLOTS: Semaphore = Semaphore::const_new(HASHES_AT_ONCE);
+    let _slot = SLOTS.acquire().await.map_err(|error| VaultError(error.to_string()))?;
     tokio::task::spawn_blocking(move || {
         Argon2::default().hash_password(password.0.as_bytes()).map(|phc| phc.to_string())
     })

@@ -217,6 +217,7 @@ impl Graph {
             Event::Content(_)
             | Event::Repository(_)
             | Event::Star(_)
+            | Event::Comment(_)
             | Event::Auth(_)
             | Event::System(_) => {}
         }

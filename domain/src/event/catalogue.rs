@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use crate::admin::AdminEvent;
 use crate::app_token::{AppTokenEvent, TokenId, TokenScope};
-use crate::auth::{AuthEvent, Claimed, ScopeDecision, SignInFailure, TokenDecision};
+use crate::auth::{AuthEvent, Claimed, ResetAnswer, ScopeDecision, SignInFailure, TokenDecision};
+use crate::comment::{CommentEvent, CommentId};
 use crate::digest::Descriptor;
 use crate::event::{Actor, Credential, Door, Event, Meta, Position, RegistrySource, Sealed};
 use crate::namespace::{Grant, GrantId, Grantee, Holder, NamespaceEvent, Visibility};
@@ -239,6 +240,14 @@ catalogue! {
             StarEvent::Unstarred { user: name("alice"), registry: name("main"), repository: name("blue/app") },
         ];
     }
+    Comment(CommentEvent) {
+        Added in "comment-<id>", "Somebody commented on a repository. The text is in the vault, sealed with its author's key.": [
+            CommentEvent::Added { registry: name("main"), repository: name("blue/app"), comment: CommentId(id(4)), author: name("alice") },
+        ];
+        Deleted in "comment-<id>", "The comment was deleted, and its text with it.": [
+            CommentEvent::Deleted { registry: name("main"), repository: name("blue/app"), comment: CommentId(id(4)), author: name("alice") },
+        ];
+    }
     Auth(AuthEvent) {
         TokensDecided in "auth-<yyyymmddhh>", "Token requests were answered; a batch, each addressed as position/index.": [
             AuthEvent::TokensDecided { decisions: [decision()].into() },
@@ -267,6 +276,13 @@ catalogue! {
         ];
         RefreshTokenIssued in "auth-<yyyymmddhh>", "A refresh token was handed out.": [
             AuthEvent::RefreshTokenIssued { user: name("alice"), service: "registry.example.org".to_owned() },
+        ];
+        PasswordResetRequested in "auth-<yyyymmddhh>", "Somebody asked for a mail with a one-time link for a new password. The mail goes out after this fact.": [
+            AuthEvent::PasswordResetRequested { claimed: Claimed::Known { user: name("alice") }, answer: ResetAnswer::Mail },
+            AuthEvent::PasswordResetRequested { claimed: Claimed::Unknown { hash: "5d41402abc4b2a76b9719d911017c592".to_owned() }, answer: ResetAnswer::UnknownUser },
+            AuthEvent::PasswordResetRequested { claimed: Claimed::Known { user: name("alice") }, answer: ResetAnswer::NoAddress },
+            AuthEvent::PasswordResetRequested { claimed: Claimed::Known { user: name("alice") }, answer: ResetAnswer::Closed },
+            AuthEvent::PasswordResetRequested { claimed: Claimed::Known { user: name("alice") }, answer: ResetAnswer::TooMany },
         ];
     }
     System(SystemEvent) {
@@ -323,6 +339,7 @@ pub fn envelopes() -> Vec<Meta> {
         Credential::RefreshToken,
         Credential::RegistrySecret,
         Credential::Bootstrap,
+        Credential::ResetLink,
     ]
     .map(|credential| Meta { credential: Some(credential), ..Meta::by(Actor::Anonymous) });
     let mut all = vec![full];

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use domain::admin::AdminEvent;
 use domain::app_token::AppTokenEvent;
-use domain::auth::{AuthEvent, Claimed, TokenDecision};
+use domain::auth::{AuthEvent, Claimed, ResetAnswer, TokenDecision};
+use domain::comment::CommentEvent;
 use domain::event::{Actor, Class, Encoded, Event, Fact, Sealed};
 use domain::name::{NamespaceName, RegistryName, RepositoryName, TeamName, UserName};
 use domain::namespace::NamespaceEvent;
@@ -91,7 +92,7 @@ impl Projection for Activity {
     }
 
     fn code(&self) -> i32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {
@@ -195,6 +196,15 @@ fn place(event: &Event) -> Place<'_> {
         Event::Repository(RepositoryEvent::Described { registry, repository, .. }) => {
             Place { registry: Some(registry), repository: Some(repository), ..Place::default() }
         }
+        Event::Comment(
+            CommentEvent::Added { registry, repository, author, .. }
+            | CommentEvent::Deleted { registry, repository, author, .. },
+        ) => Place {
+            registry: Some(registry),
+            repository: Some(repository),
+            user: Some(author),
+            ..Place::default()
+        },
         Event::AppToken(
             AppTokenEvent::Created { user, .. } | AppTokenEvent::Revoked { user, .. },
         ) => Place { user: Some(user), ..Place::default() },
@@ -207,12 +217,14 @@ fn place(event: &Event) -> Place<'_> {
             | AuthEvent::SignedOut { user }
             | AuthEvent::RefreshTokenIssued { user, .. }
             | AuthEvent::SignInFailed { claimed: Claimed::Known { user }, .. }
-            | AuthEvent::LockedOut { claimed: Claimed::Known { user }, .. },
+            | AuthEvent::LockedOut { claimed: Claimed::Known { user }, .. }
+            | AuthEvent::PasswordResetRequested { claimed: Claimed::Known { user }, .. },
         ) => Place { user: Some(user), ..Place::default() },
         Event::Auth(
             AuthEvent::TokensDecided { .. }
             | AuthEvent::SignInFailed { claimed: Claimed::Unknown { .. }, .. }
-            | AuthEvent::LockedOut { claimed: Claimed::Unknown { .. }, .. },
+            | AuthEvent::LockedOut { claimed: Claimed::Unknown { .. }, .. }
+            | AuthEvent::PasswordResetRequested { claimed: Claimed::Unknown { .. }, .. },
         )
         | Event::System(_) => Place::default(),
     }
@@ -270,6 +282,11 @@ fn show(namespaces: &Working<NamespaceRow>, fact: &Fact, entries: &mut Vec<Entry
         ) => return,
         Event::Content(ContentEvent::NotificationRejected { .. })
         | Event::Auth(AuthEvent::SignInFailed { .. } | AuthEvent::LockedOut { .. }) => "refused",
+        Event::Auth(AuthEvent::PasswordResetRequested { answer, .. })
+            if *answer != ResetAnswer::Mail =>
+        {
+            "refused"
+        }
         _ => "done",
     };
     let place = place(&fact.event);

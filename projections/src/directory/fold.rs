@@ -2,6 +2,7 @@
 
 use domain::admin::AdminEvent;
 use domain::app_token::AppTokenEvent;
+use domain::comment::CommentEvent;
 use domain::namespace::{Grantee, Holder, NamespaceEvent};
 use domain::registry::RegistryEvent;
 use domain::team::TeamEvent;
@@ -9,8 +10,8 @@ use domain::user::{Account, Origin, UserEvent};
 use jiff::Timestamp;
 
 use super::rows::{
-    AdministratorKey, AdministratorRow, GrantRow, MemberRow, NamespaceRow, RegistryKey,
-    RegistryRow, TeamKey, TeamRow, TokenKey, TokenRow, UserKey, UserRow,
+    AdministratorKey, AdministratorRow, CommentKey, CommentRow, GrantRow, MemberRow, NamespaceRow,
+    RegistryKey, RegistryRow, TeamKey, TeamRow, TokenKey, TokenRow, UserKey, UserRow,
 };
 use super::{Desk, grant_key, member_key, namespace_key, registry_of, team_of, user_of};
 use crate::projection::micros;
@@ -237,6 +238,25 @@ impl Desk {
                 if let Some(row) = self.tokens.slot(TokenKey { token: token.0 }) {
                     row.revoked_at = Some(at);
                 }
+            }
+        }
+    }
+
+    pub(super) fn comment(&mut self, event: &CommentEvent, position: i64, at: Timestamp) {
+        match event {
+            CommentEvent::Added { registry, repository, comment, author } => {
+                let row = CommentRow {
+                    comment: comment.0,
+                    id: position,
+                    registry: registry.to_string(),
+                    repository: repository.to_string(),
+                    author: author.to_string(),
+                    created_at: at,
+                };
+                self.comments.set(CommentKey { comment: comment.0 }, Some(row));
+            }
+            CommentEvent::Deleted { comment, .. } => {
+                self.comments.set(CommentKey { comment: comment.0 }, None);
             }
         }
     }

@@ -195,3 +195,21 @@ table!(
     "id, created_at",
     "excluded.id, excluded.created_at"
 );
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct CommentRow {
+    pub(super) comment: Uuid,
+    pub(super) id: i64,
+    pub(super) registry: String,
+    pub(super) repository: String,
+    pub(super) author: String,
+    pub(super) created_at: Timestamp,
+}
+table!(
+    CommentRow,
+    CommentKey { comment: Uuid },
+    "comments",
+    "comment",
+    "id, registry, repository, author, created_at",
+    "excluded.id, excluded.registry, excluded.repository, excluded.author, excluded.created_at"
+);

@@ -110,6 +110,7 @@ impl Writer {
             | Event::Registry(_)
             | Event::Repository(_)
             | Event::AppToken(_)
+            | Event::Comment(_)
             | Event::Auth(_)
             | Event::System(_) => (),
         }

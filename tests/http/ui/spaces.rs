@@ -167,7 +167,7 @@ async fn a_repository_says_who_may_do_what_and_why() {
 
     let page = alice.open("/r/crew/app/-/settings").await;
     let page = alice.submit(&page, "/r/crew/app/-/settings", &[("description", "our shop")]).await;
-    assert_eq!(page.all("p.lead"), ["our shop"]);
+    assert_eq!(page.all("div.said"), ["our shop"]);
     let long = "x".repeat(5_000);
     let page = alice.open("/r/crew/app/-/settings").await;
     let wrong = alice.submit(&page, "/r/crew/app/-/settings", &[("description", &long)]).await;

@@ -18,6 +18,7 @@ use crate::config::{Config, Resolved};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::database;
 use crate::foundation::{KEYS, MASTER_KEY, Reach, running_postgres};
+use crate::mail::{MailError, Mailer};
 use crate::registry::keys::{KeyForm, KeyStore};
 
 /// How long one attempt to reach something may take.
@@ -56,6 +57,7 @@ pub(super) async fn run(config: &Config, resolved: &Resolved, as_json: bool) -> 
     database(config, data.as_ref(), &mut findings).await;
     registry(config, &mut findings).await;
     findings.extend(realm(config));
+    findings.extend(mail(config).await);
     print(config, resolved, &findings, as_json);
     if findings.iter().any(|finding| finding.level == Level::Unreachable) {
         return Err(Failure::unreachable("something that is needed could not be reached"));
@@ -107,6 +109,31 @@ fn realm(config: &Config) -> Option<Finding> {
     Some(match crate::registry::realm::problem(url) {
         Some(text) => finding("token realm", Level::Warn, text),
         None => finding("token realm", Level::Ok, url.clone()),
+    })
+}
+
+/// Whether the mail server takes us; nothing is sent.
+async fn mail(config: &Config) -> Option<Finding> {
+    const WHAT: &str = "mail";
+    let mail = config.mail.as_ref()?;
+    let checked = match Mailer::new(mail) {
+        Ok(mailer) => tokio::time::timeout(PATIENCE, mailer.check()).await,
+        Err(error) => return Some(finding(WHAT, Level::Fail, error.to_string())),
+    };
+    Some(match checked {
+        Ok(Ok(())) => finding(WHAT, Level::Ok, format!("{} takes mail from us", mail.host)),
+        Ok(Err(error @ MailError::Refused(_))) => {
+            let text = format!("{}: {error}; see mail.user and mail.password", mail.host);
+            finding(WHAT, Level::Fail, text)
+        }
+        Ok(Err(error)) => {
+            let text = format!("{}: {error}; see mail.host, mail.port and mail.tls", mail.host);
+            finding(WHAT, Level::Unreachable, text)
+        }
+        Err(_) => {
+            let text = format!("{}: no answer within {} s", mail.host, PATIENCE.as_secs());
+            finding(WHAT, Level::Unreachable, text)
+        }
     })
 }
 

@@ -221,3 +221,24 @@ fn robots_are_a_list_of_account_names() {
     let wrong = of(flags("scanner,no:name")).unwrap_err().to_string();
     assert!(wrong.contains("`no:name` is not allowed in a user name"), "{wrong}");
 }
+
+#[test]
+fn mail_needs_a_server_an_address_of_ours_and_both_or_none_of_name_and_password() {
+    assert!(Config::load(&Layers::default()).unwrap().0.mail.is_none());
+    let (config, _) = Config::load(&file(
+        "[mail]\nhost = \"mail.example.org\"\nfrom = \"Portus <p@example.org>\"",
+    ))
+    .unwrap();
+    let mail = config.mail.unwrap();
+    assert_eq!((mail.port, mail.tls), (None, MailTls::Starttls));
+    assert_eq!(mail.reset_lifetime, SignedDuration::from_mins(30));
+    for (text, word) in [
+        ("host = \"m\"", "mail.from"),
+        ("host = \"m\"\nfrom = \"nobody\"", "no address"),
+        ("host = \"m\"\nfrom = \"p@example.org\"\nuser = \"p\"", "go together"),
+        ("host = \"m\"\nfrom = \"p@example.org\"\nport = 65536", "mail.port"),
+    ] {
+        let found = problems(&file(&format!("[mail]\n{text}")));
+        assert!(found.contains(word), "{found}");
+    }
+}

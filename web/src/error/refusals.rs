@@ -3,8 +3,10 @@
 
 use commands::bootstrap::BootstrapRefusal;
 use commands::users::AccountRefusal;
+use commands::users::reset::ResetRefusal;
 use domain::admin::AdminRefusal;
 use domain::app_token::AppTokenRefusal;
+use domain::comment::CommentRefusal;
 use domain::namespace::NamespaceRefusal;
 use domain::registry::RegistryRefusal;
 use domain::repository::RepositoryRefusal;
@@ -62,6 +64,21 @@ impl Refusal for AppTokenRefusal {
 impl Refusal for RegistryRefusal {
     fn is_absence(&self) -> bool {
         *self == Self::Unknown
+    }
+}
+
+impl Refusal for CommentRefusal {
+    fn is_absence(&self) -> bool {
+        *self == Self::Unknown
+    }
+}
+
+impl Refusal for ResetRefusal {
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Used => true,
+            Self::Account(why) => why.is_absence(),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Signing in, and one's own account.
 
-use super::{phrases, words};
+use super::{phrases, sentences, words};
 
 words! {
     password: "Password" | "Passwort";
@@ -9,6 +9,26 @@ words! {
         | "Das ging nicht: Name oder Passwort ist falsch, oder dieses Konto darf sich hier nicht anmelden.";
     tokens_do_not_open: "Application tokens are for docker and scripts; they do not open these pages."
         | "Anwendungstoken sind für docker und Skripte; diese Seiten öffnen sie nicht.";
+
+    sign_up: "Make an account" | "Konto anlegen";
+    sign_up_text: "An account pulls what is public or protected, and has a namespace of its own." | "Ein Konto pullt, was öffentlich oder geschützt ist, und hat einen eigenen Namespace.";
+    sign_up_off: "Accounts are made by administrators here. Ask one of them." | "Konten legt hier die Verwaltung an. Bitte wenden Sie sich an sie.";
+    sign_up_email_hint: "Only for mail to you, such as a link for a new password. Nobody else sees it." | "Nur für E-Mail an Sie, etwa einen Link für ein neues Passwort. Niemand sonst sieht sie.";
+    user_name_hint: "Everybody sees it, and it stays." | "Alle sehen ihn, und er bleibt.";
+    have_account: "You have an account already?" | "Sie haben schon ein Konto?";
+
+    forgotten_password: "Forgotten your password?" | "Passwort vergessen?";
+    forgotten_text: "We send a mail with a link to the address of your account. The link is good once, and for a short time."
+        | "Wir schicken eine E-Mail mit einem Link an die Adresse Ihres Kontos. Der Link gilt einmal und nur kurze Zeit.";
+    name_or_email: "User name or e-mail" | "Name oder E-Mail";
+    who_forgot: "Enter your user name, or the e-mail address of your account." | "Geben Sie Ihren Namen ein oder die E-Mail-Adresse Ihres Kontos.";
+    send_link: "Send the link" | "Link schicken";
+    no_address_text: "Your account has no e-mail address? Then an administrator sets a new password for you." | "Ihr Konto hat keine E-Mail-Adresse? Dann setzt die Verwaltung ein neues Passwort für Sie.";
+    no_mail_here: "This service sends no mail. Ask an administrator: they can set a new password for you." | "Dieser Dienst verschickt keine E-Mail. Wenden Sie sich an die Verwaltung: Sie kann ein neues Passwort für Sie setzen.";
+    resets_busy: "Too many want a new password at this moment. Try again in a minute." | "Gerade wollen zu viele ein neues Passwort. Versuchen Sie es in einer Minute wieder.";
+    set_password: "Set the password" | "Passwort setzen";
+    link_over: "This link is used up or too old." | "Dieser Link ist verbraucht oder zu alt.";
+    ask_again: "Ask for a new one" | "Einen neuen anfordern";
 
     first_administrator: "First administrator" | "Erster Administrator";
     setup_text: "This service has no administrator yet. Whoever started it knows the one-time secret: it was printed at the start, and lies in the data folder. It works once."
@@ -96,11 +116,18 @@ words! {
 }
 
 phrases! {
+    too_many_accounts(minutes: u64): "Too many accounts are being made. Try again in {minutes} min." | "Es werden zu viele Konten angelegt. Versuchen Sie es in {minutes} min wieder.";
+    too_many_resets(minutes: u64): "Too many links were asked for from your address. Try again in {minutes} min." | "Von Ihrer Adresse wurden zu viele Links angefordert. Versuchen Sie es in {minutes} min wieder.";
     password_hint(min: usize): "At least {min} characters; a sentence is easier to remember than a riddle."
         | "Mindestens {min} Zeichen; ein Satz merkt sich leichter als ein Rätsel.";
     revoke_token(label: &str): "Revoke {label}" | "{label} widerrufen";
     days(days: i64): "{days} days" | "{days} Tage";
     token_inside(namespaces: &str): ", only in {namespaces}" | ", nur in {namespaces}";
+}
+
+sentences! {
+    new_password_for(who): { "For the account " (who) ". All sessions and refresh tokens from before end; application tokens stay good." }
+        | { "Für das Konto " (who) ". Alle Sitzungen und Erneuerungstoken von davor enden; Anwendungstoken gelten weiter." };
 }
 
 impl super::Lang {

@@ -57,6 +57,11 @@ sentences! {
     did_fail_sign_in(user, why): { "A sign-in as " (user) " failed: " (why) } | { "Eine Anmeldung als " (user) " schlug fehl: " (why) };
     did_lock_out(user): { "Too many different secrets were tried for " (user) } | { "Für " (user) " wurden zu viele verschiedene Geheimnisse probiert" };
     did_refresh(user, service): { (user) " was given a refresh token for " (service) } | { (user) " hat ein Erneuerungstoken für " (service) " erhalten" };
+    did_ask_reset(user): { "A link for a new password of " (user) " was asked for" } | { "Ein Link für ein neues Passwort von " (user) " wurde angefordert" };
+    did_not_reset(user, why): { "A link for a new password of " (user) " was asked for, and not sent: " (why) }
+        | { "Ein Link für ein neues Passwort von " (user) " wurde angefordert und nicht geschickt: " (why) };
+    did_comment(who, what): { (who) " commented on " (what) } | { (who) " hat " (what) " kommentiert" };
+    did_delete_comment(who, user, what): { (who) " deleted a comment of " (user) " on " (what) } | { (who) " hat einen Kommentar von " (user) " zu " (what) " gelöscht" };
     did_start(version): { "Portus " (version) " started" } | { "Portus " (version) " ist gestartet" };
     did_stop(version): { "Portus " (version) " stopped" } | { "Portus " (version) " wurde beendet" };
     did_rebuild(name): { "The projection " (name) " was built anew" } | { "Die Projektion " (name) " wurde neu aufgebaut" };
@@ -102,6 +107,7 @@ words! {
     kind_admins: "Administrators" | "Administratoren";
     kind_teams: "Teams" | "Teams";
     kind_namespaces: "Namespaces" | "Namespaces";
+    kind_comments: "Comments" | "Kommentare";
     kind_tokens: "Application tokens" | "Anwendungstoken";
     kind_system: "The service itself" | "Der Dienst selbst";
 
@@ -130,6 +136,23 @@ sentences! {
 }
 
 impl super::Lang {
+    /// Why no link for a new password was sent. What a newer version wrote is shown as it is.
+    pub(crate) fn no_reset(self, stored: &str) -> String {
+        let (en, de) = match stored {
+            "unknown_user" => ("there is no such account", "dieses Konto gibt es nicht"),
+            "no_address" => {
+                ("the account has no e-mail address", "das Konto hat keine E-Mail-Adresse")
+            }
+            "closed" => ("the account may not sign in", "das Konto darf sich nicht anmelden"),
+            "too_many" => ("too many were sent before", "zuvor gingen zu viele hinaus"),
+            _ => return stored.replace('_', " "),
+        };
+        match self {
+            Self::En => en.to_owned(),
+            Self::De => de.to_owned(),
+        }
+    }
+
     /// Why a sign-in failed. Reasons that a newer version wrote are shown as they are.
     pub(crate) fn failure(self, stored: &str) -> String {
         let german = match stored {

@@ -3,6 +3,14 @@
 use super::{phrases, sentences, words};
 
 words! {
+    comments_title: "Comments" | "Kommentare";
+    your_comment: "Your comment" | "Ihr Kommentar";
+    comment_it: "Comment" | "Kommentieren";
+    no_comment: "Nobody has said anything about this repository yet." | "Zu diesem Repository hat noch niemand etwas gesagt.";
+    comment_gone: "The text of this comment is gone." | "Der Text dieses Kommentars ist fort.";
+    delete_comment: "Delete the comment" | "Kommentar löschen";
+    delete_comment_text: "Its text is gone for ever then. That there was a comment, and who deleted it, stays recorded."
+        | "Sein Text ist dann für immer fort. Dass es einen Kommentar gab und wer ihn gelöscht hat, bleibt aufgezeichnet.";
     start: "Start" | "Start";
     hero_title: "Container images, and who may do what with them" | "Container-Images, und wer was mit ihnen darf";
     hero_text: "Search the images that are open to everybody, or sign in to see your own."
@@ -138,6 +146,10 @@ words! {
 phrases! {
     looked_at(number: &str): "Looked at {number} repositories and found no more; the next page looks further." | "{number} Repositories angesehen und nicht mehr gefunden; die nächste Seite sucht weiter.";
     reversed(column: &str): "{column}, reversed" | "{column}, umgekehrt";
+    comments_of(name: &str): "Comments on {name}" | "Kommentare zu {name}";
+    comment_hint(max: usize): "In Markdown, at most {max} bytes. Everybody who sees the repository and is signed in reads it." | "In Markdown, höchstens {max} Bytes. Wer das Repository sieht und angemeldet ist, liest ihn.";
+    delete_comment_of(user: &str): "Delete the comment of {user}" | "Kommentar von {user} löschen";
+    too_many_comments(minutes: u64): "You have commented a lot. Try again in {minutes} min." | "Sie haben viel kommentiert. Versuchen Sie es in {minutes} min wieder.";
     hello(user: &str): "Hello, {user}" | "Hallo {user}";
     pull_tag(tag: &str): "Pull {tag}" | "{tag} pullen";
     activity_of(name: &str): "Activity of {name}" | "Aktivität von {name}";

@@ -49,6 +49,13 @@ words! {
         | "Das Token ist widerrufen: Die nächste Anfrage damit wird abgelehnt.";
     flash_not_yet_visible: "Done and recorded. This page lags a moment behind and may not show it yet."
         | "Erledigt und aufgezeichnet. Diese Seite hinkt einen Moment hinterher und zeigt es vielleicht noch nicht.";
+    flash_signed_up: "Your account is made, and you are signed in." | "Ihr Konto ist angelegt, und Sie sind angemeldet.";
+    flash_reset_asked: "If there is such an account, and it has an e-mail address, a mail with a link is on its way to it."
+        | "Gibt es dieses Konto und hat es eine E-Mail-Adresse, ist eine E-Mail mit einem Link unterwegs dorthin.";
+    flash_password_set: "The new password is set, and all sessions from before have ended. Sign in with it."
+        | "Das neue Passwort gilt, und alle Sitzungen davor sind beendet. Melden Sie sich damit an.";
+    flash_commented: "Your comment is there." | "Ihr Kommentar steht da.";
+    flash_comment_deleted: "The comment is deleted, and its text is gone." | "Der Kommentar ist gelöscht, und sein Text ist fort.";
     flash_saved: "Saved." | "Gespeichert.";
     flash_created: "Made." | "Angelegt.";
     flash_deleted: "Deleted." | "Gelöscht.";

@@ -3,9 +3,11 @@
 
 use commands::bootstrap::BootstrapRefusal;
 use commands::users::AccountRefusal;
+use commands::users::reset::ResetRefusal;
 use commands::vault::password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_BYTES, PasswordError};
 use domain::admin::AdminRefusal;
 use domain::app_token::AppTokenRefusal;
+use domain::comment::CommentRefusal;
 use domain::name::NameError;
 use domain::namespace::NamespaceRefusal;
 use domain::registry::RegistryRefusal;
@@ -146,6 +148,35 @@ impl Said for AccountRefusal {
             ),
             (Lang::De, Self::DisplayName { max }) => {
                 format!("Ein Anzeigename hat höchstens {max} Bytes und keine Steuerzeichen.")
+            }
+        }
+    }
+}
+
+impl Said for ResetRefusal {
+    fn said(&self, t: Lang) -> String {
+        match (t, self) {
+            (_, Self::Account(why)) => why.said(t),
+            (Lang::En, why) => english(why),
+            (Lang::De, Self::Used) => {
+                "Dieser Link ist verbraucht oder zu alt; fordern Sie einen neuen an.".to_owned()
+            }
+        }
+    }
+}
+
+impl Said for CommentRefusal {
+    fn said(&self, t: Lang) -> String {
+        match (t, self) {
+            (Lang::En, why) => english(why),
+            (Lang::De, Self::Unknown) => "Diesen Kommentar gibt es nicht.".to_owned(),
+            (Lang::De, Self::Empty) => "Ein Kommentar muss etwas sagen.".to_owned(),
+            (Lang::De, Self::TooLong { bytes, max }) => {
+                format!("Ein Kommentar hat höchstens {max} Bytes; dieser hat {bytes}.")
+            }
+            (Lang::De, Self::NotYours) => {
+                "Einen Kommentar löscht nur, wer ihn geschrieben hat, oder die Verwaltung."
+                    .to_owned()
             }
         }
     }

@@ -23,7 +23,7 @@ const MAX_TRAIL: usize = 100;
 const MAX_ACTOR_BYTES: usize = 255;
 
 /// Kinds to choose from: what stands in the address, and its words.
-const KINDS: [(&str, Word); 14] = [
+const KINDS: [(&str, Word); 15] = [
     ("content", Lang::kind_content),
     ("content.manifest_pushed", Lang::kind_pushes),
     ("content.manifest_pulled", Lang::kind_pulls),
@@ -36,6 +36,7 @@ const KINDS: [(&str, Word); 14] = [
     ("admin", Lang::kind_admins),
     ("team", Lang::kind_teams),
     ("namespace", Lang::kind_namespaces),
+    ("comment", Lang::kind_comments),
     ("app_token", Lang::kind_tokens),
     ("system", Lang::kind_system),
 ];

@@ -27,7 +27,6 @@ pub(super) async fn secure(
     let all = [
         (CONTENT_SECURITY_POLICY, CONTENT),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (
@@ -38,6 +37,8 @@ pub(super) async fn secure(
     for (name, value) in all {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    // A page whose own address is a secret says `no-referrer`.
+    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if external.is_secure() {
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");

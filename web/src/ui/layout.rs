@@ -69,6 +69,11 @@ flashes! {
     UserDisabled = "user-disabled", flash_user_disabled;
     UserEnabled = "user-enabled", flash_user_enabled;
     RightsChanged = "rights-changed", flash_rights_changed;
+    SignedUp = "signed-up", flash_signed_up;
+    ResetAsked = "reset-asked", flash_reset_asked;
+    PasswordSet = "password-set", flash_password_set;
+    Commented = "commented", flash_commented;
+    CommentDeleted = "comment-deleted", flash_comment_deleted;
 }
 
 impl Flash {

@@ -6,6 +6,7 @@ use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::response::Response;
 use commands::stars as wishes;
 use domain::access::{Action, Graph, Resource, Visible};
+use domain::comment::CommentId;
 use domain::digest::Digest;
 use domain::name::{RegistryName, RepositoryName, TagName};
 use http::StatusCode;
@@ -40,6 +41,8 @@ pub(super) enum Place {
     Activity(RepositoryName),
     Access(RepositoryName),
     Settings(RepositoryName),
+    Comments(RepositoryName),
+    DeleteComment(RepositoryName, CommentId),
     Live(RepositoryName),
     Star(RepositoryName),
     Unstar(RepositoryName),
@@ -58,11 +61,16 @@ impl Place {
             Some("activity") => Self::Activity(name),
             Some("access") => Self::Access(name),
             Some("settings") => Self::Settings(name),
+            Some("comments") => Self::Comments(name),
             Some("live") => Self::Live(name),
             Some("star") => Self::Star(name),
             Some("unstar") => Self::Unstar(name),
             Some(sub) => match sub.split_once('/')? {
                 ("tags", tag) => Self::Tag(name, TagName::parse(tag).ok()?),
+                ("comments", rest) => {
+                    let id = rest.strip_suffix("/delete")?.parse().ok()?;
+                    Self::DeleteComment(name, CommentId(id))
+                }
                 ("manifests", digest) => Self::Manifest(name, Digest::parse(digest).ok()?),
                 _ => return None,
             },
@@ -120,6 +128,8 @@ async fn show_place(
     | Place::Activity(name)
     | Place::Access(name)
     | Place::Settings(name)
+    | Place::Comments(name)
+    | Place::DeleteComment(name, _)
     | Place::Live(name)
     | Place::Star(name)
     | Place::Unstar(name)) = &place;
@@ -137,6 +147,10 @@ async fn show_place(
         Place::Activity(name) => show_activity(ui, visitor, one, name).await,
         Place::Access(name) => super::access::show(ui, visitor, one, name).await,
         Place::Settings(name) => super::settings::show(visitor, &one, &name),
+        Place::Comments(name) => super::comments::show(ui, visitor, one, name).await,
+        Place::DeleteComment(name, id) => {
+            super::comments::show_delete(ui, visitor, one, name, id).await
+        }
         Place::Live(name) => super::live::repository(ui, visitor, one, name),
         Place::Star(_) | Place::Unstar(_) => Err(super::errors::method_not_allowed().await),
     }
@@ -193,6 +207,7 @@ impl Head {
             ("tags", path.clone(), t.tags_title(), true),
             ("activity", format!("{path}/-/activity"), t.activity_title(), self.may_see_activity),
             ("access", format!("{path}/-/access"), t.access(), self.may_see_access),
+            ("comments", format!("{path}/-/comments"), t.comments_title(), self.may_see_access),
             ("settings", format!("{path}/-/settings"), t.settings(), self.may_edit),
         ];
         let entries: Vec<_> = entries
@@ -212,7 +227,7 @@ impl Head {
                 (seen_by(t, row))
                 (beside)
             }
-            @if !row.description.is_empty() { p.lead { (row.description) } }
+            @if !row.description.is_empty() && here == "tags" { (super::markdown::render(&row.description)) }
             dl.facts {
                 @if self.registries.0.len() > 1 { div { dt { (t.registry()) } dd { (self.registries.host(&row.registry).unwrap_or(&row.registry)) } } }
                 div { dt { (t.tags_title()) } dd { (thousands(row.tags)) } }
@@ -420,6 +435,12 @@ async fn act_place(
     let (name, star) = match Place::parse(rest) {
         Some(Place::Star(name)) => (name, true),
         Some(Place::Unstar(name)) => (name, false),
+        Some(Place::Comments(name)) => {
+            return super::comments::submit(ui, registries, registry, name, request).await;
+        }
+        Some(Place::DeleteComment(name, id)) => {
+            return super::comments::delete(ui, registries, registry, name, id, request).await;
+        }
         Some(Place::Settings(name)) => {
             return super::settings::submit(ui, registries, registry, name, request).await;
         }
@@ -509,6 +530,9 @@ mod tests {
         let digest = format!("sha256:{}", "0f".repeat(32));
         let place = Place::parse(&format!("a/b/-/manifests/{digest}"));
         assert_eq!(place, Some(Place::Manifest(name("a/b"), Digest::parse(&digest).unwrap())));
+        let id = "018f3c2e-9a7d-7b51-8000-000000000001";
+        let place = Place::parse(&format!("a/b/-/comments/{id}/delete"));
+        assert_eq!(place, Some(Place::DeleteComment(name("a/b"), CommentId(id.parse().unwrap()))));
         assert_eq!(Place::parse("activity"), Some(Place::Tags(name("activity"))));
         for wrong in [
             "",
@@ -523,6 +547,8 @@ mod tests {
             "a/-/tags/x/y",
             "a/-/tags/..",
             "a/-/manifests/latest",
+            "a/-/comments/x/delete",
+            "a/-/comments/018f3c2e-9a7d-7b51-8000-000000000001",
         ] {
             assert_eq!(Place::parse(wrong), None, "{wrong}");
         }

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use maud::Markup;
 use projections::activity::ActivityRow;
 use projections::app_tokens::AppTokenRow;
+use projections::comments::CommentRow;
 use projections::manifests::{ManifestRow, ReferenceRow};
 use projections::namespaces::NamespaceRow;
 use projections::registries::RegistryRow;
@@ -22,11 +23,12 @@ use serde_json::json;
 
 use super::reader::Reader;
 use super::repositories::list;
+use super::sessions::Ways;
 use super::visitor::Registries;
 use super::{
-    access, activity, admin, admin_registries, admin_users, errors, help, home, manifests, me,
-    members, namespace_settings, namespaces, people, preferences, repositories, search, security,
-    sessions, settings, setup, tags, teams, tokens,
+    access, activity, admin, admin_registries, admin_users, comments, errors, help, home,
+    manifests, me, members, namespace_settings, namespaces, password, people, preferences,
+    repositories, search, security, sessions, settings, setup, sign_up, tags, teams, tokens,
 };
 use crate::auth::{Begun, Preferences};
 use crate::texts::Lang;
@@ -143,7 +145,7 @@ fn rows(text: &str) -> Vec<ActivityRow> {
     known.chain([row("content.from_the_future", "done", text)]).collect()
 }
 
-const KINDS: [&str; 50] = [
+const KINDS: [&str; 53] = [
     "content.manifest_pushed",
     "content.manifest_pulled",
     "content.blob_mounted",
@@ -185,6 +187,9 @@ const KINDS: [&str; 50] = [
     "app_token.revoked",
     "star.starred",
     "star.unstarred",
+    "comment.added",
+    "comment.deleted",
+    "auth.password_reset_requested",
     "registry.added",
     "registry.removed",
     "auth.signed_in",
@@ -664,14 +669,60 @@ fn changing(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         wrong: Some(mine()),
         csrf: "token".to_owned(),
     };
+    let mistyped = sign_up::Typed {
+        name: mine(),
+        email: mine(),
+        wrong_name: Some(mine()),
+        wrong_email: Some(mine()),
+        wrong_password: Some(mine()),
+        wrong: Some(mine()),
+    };
+    let said = |gone: bool| comments::Said {
+        row: CommentRow {
+            comment: uuid::Uuid::from_u128(if gone { 8 } else { 7 }),
+            id: 18_100,
+            author: mine(),
+            created_at: before(30),
+        },
+        text: (!gone).then(mine),
+        may_delete: !gone,
+    };
+    let talk = |full: bool| comments::Comments {
+        head: repository_head(lang, text),
+        all: if full { vec![said(false), said(true)] } else { vec![] },
+        next: full.then_some(18_100),
+        first: !full,
+        may_comment: true,
+        typed: mine(),
+        wrong: full.then(mine),
+        csrf: "token".to_owned(),
+    };
     let wrong = setup::Wrong { secret: Some(mine()), name: Some(mine()), password: Some(mine()) };
     let team = team_head(lang, text, true);
     vec![
-        ("sign-in", sessions::form(lang, "", "/", None, true)),
-        ("sign-in, wrong", sessions::form(lang, text, text, Some(text), false)),
+        ("sign-in", sessions::form(lang, "", "/", None, Ways { first: true, sign_up: false })),
+        (
+            "sign-in, wrong",
+            sessions::form(lang, text, text, Some(text), Ways { first: false, sign_up: true }),
+        ),
+        ("sign-up", sign_up::form(lang, &sign_up::Typed::default())),
+        ("sign-up, wrong", sign_up::form(lang, &mistyped)),
+        ("password", password::ask(lang, "", None)),
+        ("password, wrong", password::ask(lang, text, Some(text))),
+        ("password, no mail", password::ask_administrator(lang)),
+        ("new password", password::set(lang, text, None)),
+        ("new password, wrong", password::set(lang, text, Some(text))),
+        ("new password, too late", password::over(lang, true)),
+        ("new password, too late, no mail", password::over(lang, false)),
         ("setup", setup::form(lang, "", &setup::Wrong::default())),
         ("setup, wrong", setup::form(lang, text, &wrong)),
         ("repository, settings", settings::body(&described)),
+        ("repository, comments", comments::body(&talk(true))),
+        ("repository, no comments", comments::body(&talk(false))),
+        (
+            "repository, delete a comment",
+            comments::delete_body(&repository_head(lang, text), &said(false), "token"),
+        ),
         ("namespaces", namespaces::list_body(&spaces(true))),
         ("namespaces, none", namespaces::list_body(&spaces(false))),
         ("namespace", namespaces::body(&space(true))),

@@ -90,6 +90,12 @@ pub(super) fn sentence(t: Lang, row: &ActivityRow, registries: &Registries) -> M
         "auth.sign_in_failed" => t.did_fail_sign_in(claimed, &t.failure(&detail("reason"))),
         "auth.locked_out" => t.did_lock_out(claimed),
         "auth.refresh_token_issued" => t.did_refresh(user, &detail("service")),
+        "auth.password_reset_requested" => match detail("answer").as_str() {
+            "mail" => t.did_ask_reset(claimed),
+            why => t.did_not_reset(claimed, &t.no_reset(why)),
+        },
+        "comment.added" => t.did_comment(who, image),
+        "comment.deleted" => t.did_delete_comment(who, user, image),
         "auth.tokens_decided" => decided(t, row, who),
         "system.started" => t.did_start(&detail("version")),
         "system.stopped" => t.did_stop(&detail("version")),

@@ -29,13 +29,14 @@ pub(super) struct SignIn {
 }
 
 /// `GET /sign-in`
-pub(super) async fn show(visitor: Visitor) -> Response {
+pub(super) async fn show(State(ui): State<UiState>, visitor: Visitor) -> Response {
     let to = return_to(visitor.params.get("return_to")).to_owned();
     if visitor.session.is_some() {
         return Redirect::to(&to).into_response();
     }
     let first = !visitor.viewer.graph().bootstrapped();
-    visitor.show(visitor.lang().sign_in(), form(visitor.lang(), "", &to, None, first))
+    let ways = Ways { first, sign_up: ui.sign_ups.is_some() };
+    visitor.show(visitor.lang().sign_in(), form(visitor.lang(), "", &to, None, ways))
 }
 
 /// `POST /sign-in`: on success to where the person wanted to go. A failure does not say which part
@@ -64,7 +65,8 @@ pub(super) async fn submit(
         Err(SignInError::Authn(error)) => match PageError::from(error) {
             PageError::Refused { status, text } => {
                 let frame = Frame { path: "/sign-in".to_owned(), reader, look, ..Frame::default() };
-                let body = form(t, &name, to, Some(&text.in_words(t)), false);
+                let ways = Ways { first: false, sign_up: ui.sign_ups.is_some() };
+                let body = form(t, &name, to, Some(&text.in_words(t)), ways);
                 Ok((status, page(&frame, t.sign_in(), body)).into_response())
             }
             other @ PageError::SignIn { .. } => Err(other),
@@ -108,11 +110,20 @@ where
     Ok(form)
 }
 
-pub(super) fn form(t: Lang, name: &str, to: &str, why: Option<&str>, first: bool) -> Markup {
+/// Ways to come in that are open beside the form.
+#[derive(Clone, Copy)]
+pub(super) struct Ways {
+    /// There is no administrator yet.
+    pub(super) first: bool,
+    /// People make accounts for themselves.
+    pub(super) sign_up: bool,
+}
+
+pub(super) fn form(t: Lang, name: &str, to: &str, why: Option<&str>, ways: Ways) -> Markup {
     html! {
         div.narrow {
             h1 { (t.sign_in()) }
-            @if first {
+            @if ways.first {
                 p.notice { (t.no_administrator_yet()) " " a href="/setup" { (t.make_first()) } "." }
             }
             (wrong(why))
@@ -121,6 +132,10 @@ pub(super) fn form(t: Lang, name: &str, to: &str, why: Option<&str>, first: bool
                 (Field::secret("password", t.password(), "current-password").draw())
                 input type="hidden" name="return_to" value=(to);
                 button.primary type="submit" { (t.sign_in()) }
+            }
+            p {
+                a href="/password" { (t.forgotten_password()) }
+                @if ways.sign_up { " · " a href="/sign-up" { (t.sign_up()) } }
             }
             p.muted.small { (t.tokens_do_not_open()) }
         }
