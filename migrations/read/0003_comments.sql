@@ -9,3 +9,6 @@ CREATE TABLE read_directory.comments (
 );
 CREATE INDEX ON read_directory.comments (registry, repository, id);
 CREATE INDEX ON read_directory.comments (author);
+
+-- When which tag pointed to a manifest.
+CREATE INDEX ON read_content.tag_history (registry, repository, digest);
