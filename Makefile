@@ -41,7 +41,7 @@ interop: ## the newer registry, crane, oras and helm (needs Go)
 
 screenshots: ## the pictures of the documents, from a real service in a real Chromium
 	@.ci/packages test
-	@PORTUS_SCREENSHOTS=$(CURDIR)/docs/screenshots cargo test -p tests --locked --test browser pictures
+	@PORTUS_TEST_SCREENSHOTS=$(CURDIR)/docs/screenshots cargo test -p tests --locked --test browser -- pictures tour
 
 bench: ## the figures of docs/benchmarks.md, on this machine (release build; some minutes)
 	@cargo build --release --locked -p web

@@ -9,4 +9,5 @@ mod flows;
 mod live;
 mod pictures;
 mod samples;
+mod tour;
 mod world;

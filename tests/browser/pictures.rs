@@ -4,7 +4,7 @@ use super::chromium::Chromium;
 use super::world;
 
 /// Where to: a folder; without it nothing is taken.
-const FOLDER: &str = "PORTUS_SCREENSHOTS";
+pub(crate) const FOLDER: &str = "PORTUS_TEST_SCREENSHOTS";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pictures_are_taken_where_somebody_wants_them() {

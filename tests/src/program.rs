@@ -62,6 +62,24 @@ impl Program {
     ///
     /// As [`Self::start`].
     pub async fn start_with(environment: &[(&str, &str)]) -> Self {
+        let program = Self::raise(environment).await;
+        let file = program.folder.join("admin-password");
+        std::fs::write(&file, ADMIN_PASSWORD).expect("a password file");
+        let file = file.display().to_string();
+        program.cli(&["admin", "create", ADMIN, "--admin", "--password-file", &file]).await;
+        program
+    }
+
+    /// A new site as it is found at its first start: nobody is there yet.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::start`].
+    pub async fn start_unclaimed() -> Self {
+        Self::raise(&[]).await
+    }
+
+    async fn raise(environment: &[(&str, &str)]) -> Self {
         let folder = scratch("pp");
         let listen = format!("127.0.0.1:{}", free_port());
         let registry = format!("127.0.0.1:{}", free_port());
@@ -76,10 +94,6 @@ impl Program {
             sessions: Default::default(),
         };
         program.start_again().await;
-        let file = program.folder.join("admin-password");
-        std::fs::write(&file, ADMIN_PASSWORD).expect("a password file");
-        let file = file.display().to_string();
-        program.cli(&["admin", "create", ADMIN, "--admin", "--password-file", &file]).await;
         program
     }
 
