@@ -21,7 +21,7 @@ use crate::error::ApiError;
 #[into_params(parameter_in = Query)]
 pub(super) struct Question {
     /// Words, or parts of them; nothing finds everything.
-    #[param(max_length = 256)]
+    #[param(max_length = 512)]
     q: Option<String>,
     /// Of this kind alone.
     #[param(inline)]

@@ -1,10 +1,13 @@
 //! A body is what it says it is, and holds nothing that nobody asked for (SR-API-1, SR-API-4).
 
+mod objects;
+
 use axum::extract::{FromRequest, Request};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
+use self::objects::Objects;
 use crate::error::ApiError;
 
 /// The most bytes of a body.
@@ -37,11 +40,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for StrictJson<T> {
         if body.windows(NUL.len()).any(|part| part.eq_ignore_ascii_case(NUL)) {
             return Err(ApiError::bad_request("A body holds no NUL characters"));
         }
-        serde_json::from_slice(&body).map(Self).map_err(|err| {
+        read(&body).map(Self).map_err(|err| {
             let text: String = without_value(&err.to_string()).chars().take(256).collect();
             ApiError::bad_request(format!("The body is not as expected: {text}"))
         })
     }
+}
+
+/// One JSON value and nothing behind it, in which what has named fields is written with them.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+    let mut from = serde_json::Deserializer::from_slice(body);
+    let value = T::deserialize(Objects(&mut from))?;
+    from.end()?;
+    Ok(value)
 }
 
 /// What is wished is in the body: a parameter beside it would be overlooked (SR-API-4).
@@ -101,7 +112,35 @@ mod tests {
     }
 
     fn says(body: &str) -> String {
-        without_value(&serde_json::from_str::<Body>(body).unwrap_err().to_string())
+        without_value(&read::<Body>(body.as_bytes()).unwrap_err().to_string())
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Outer {
+        inner: Option<Inner>,
+        words: Vec<String>,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Inner {
+        number: Option<i64>,
+        text: Option<String>,
+    }
+
+    #[test]
+    fn what_has_named_fields_is_no_list_at_any_depth() {
+        let good = br#"{"inner": {"number": -1, "text": "x"}, "words": ["a", "b"]}"#;
+        let inner = Some(Inner { number: Some(-1), text: Some("x".to_owned()) });
+        let words = vec!["a".to_owned(), "b".to_owned()];
+        assert_eq!(read::<Outer>(good).unwrap(), Outer { inner, words });
+        for bad in [
+            r#"[null, []]"#,
+            r#"{"inner": [1, "x"], "words": []}"#,
+            r#"{"inner": [null, null], "words": []}"#,
+            r#"{"inner": null, "words": []} {}"#,
+        ] {
+            assert!(read::<Outer>(bad.as_bytes()).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -124,6 +124,10 @@ pub(super) async fn list(
     let page = Page::by_name(&mut params)?;
     let asked: UserParams = params.take()?;
     let prefix = asked.prefix.map(|text| text.to_ascii_lowercase());
+    if prefix.as_ref().is_some_and(|text| text.len() > UserName::MAX_BYTES) {
+        let text = format!("`prefix` has at most {} bytes, as names have", UserName::MAX_BYTES);
+        return Err(ApiError::bad_request(text));
+    }
     params.end()?;
     let rows = users::list(&api.read, prefix.as_deref(), &page.rows()).await?;
     let total = users::count(&api.read, prefix.as_deref()).await?;
