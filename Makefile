@@ -5,7 +5,7 @@ REGISTRY = 127.0.0.1:5000
 
 PREFIX = /usr/local
 
-.PHONY: help run demo install test interop bench lint screenshots
+.PHONY: help run demo install test interop contract bench lint screenshots
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ lint: ## formatting and lints alone
 
 interop: ## the newer registry, crane, oras and helm (needs Go)
 	@.ci/interop
+
+contract: ## schemathesis over everything that the REST interface says of itself (needs Python)
+	@.ci/contract
 
 screenshots: ## the pictures of the documents, from a real service in a real Chromium
 	@.ci/packages test

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing bench fails its test
 
 mod bench;
+mod budget;
 mod calls;
 mod commands;
 mod document;

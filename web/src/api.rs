@@ -9,6 +9,7 @@ mod activities;
 mod answers;
 mod app_tokens;
 mod bootstrap;
+mod budget;
 mod document;
 mod explain;
 mod grants;
@@ -33,7 +34,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use commands::bootstrap::BootstrapSecret;
 use projections::ReadModels;
@@ -46,6 +47,8 @@ use crate::auth::Auth;
 use crate::error::{ApiError, negotiate};
 
 pub use act::{Follower, Followers, PATIENCE, POSITION};
+pub(crate) use budget::Meter;
+pub use budget::{Budgets, Limits, MAX_CALLERS, WINDOW_SECONDS};
 pub(crate) use document::place;
 pub use document::{Document, document};
 pub use paging::{DEFAULT_PER_PAGE, MAX_OFFSET, MAX_PER_PAGE};
@@ -64,6 +67,8 @@ pub struct ApiState {
     pub followers: Followers,
     /// The one-time secret for the first administrator.
     pub bootstrap: Arc<BootstrapSecret>,
+    /// How many calls everybody has left.
+    pub budgets: Budgets,
 }
 
 /// The interface, and what the original had outside of it.
@@ -73,6 +78,7 @@ pub fn router(state: ApiState) -> Router {
         .nest(document::BASE, v1.fallback(nothing_here))
         .route("/api/version", get(system::version))
         .route("/api/openapi-spec", get(document::moved))
+        .layer(from_fn_with_state(state.budgets.clone(), budget::limit))
         .layer(from_fn(negotiate))
         .with_state(state)
 }

@@ -29,7 +29,7 @@ use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
-use crate::api::{ApiState, Followers};
+use crate::api::{ApiState, Budgets, Followers};
 use crate::auth::{Auth, External, Sessions};
 use crate::config::{self, Config, Decisions};
 use crate::foundation::{Foundation, FoundationError, Ground, KEYS, REGISTRY, SEARCH};
@@ -335,6 +335,7 @@ impl Parts {
             search: search.clone(),
             followers: Followers::new(vec![Arc::new(search.clone()), Arc::new(runner.clone())]),
             bootstrap: bootstrap.clone(),
+            budgets: Budgets::new(config.api, ground.desk.clock.clone()),
         };
         let resets = resets(config, ground, &api.auth, supervisor)?;
         let health = health(config, ground, &graph, &search, &runner);

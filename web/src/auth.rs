@@ -25,6 +25,7 @@ use projections::access::{AccessGraph, Stale};
 
 pub use csrf::{CSRF_HEADER, External, SignedForm, guard};
 pub use extract::{ApiCaller, MaybeSignedIn, SignedIn};
+pub(crate) use header::PORTUS_AUTH;
 pub use preferences::{MAX_LOOK_BYTES, Preferences, Theme, is_zone};
 pub use sessions::{
     ABSOLUTE, Begun, IDLE, MAX_AGENT_CHARS, MAX_SESSIONS, Session, Sessions, Shown,

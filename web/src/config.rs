@@ -15,6 +15,7 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 
 pub use self::resolve::{ConfigError, Layers, Resolved, Source};
+use crate::api::Limits;
 use crate::client::{Network, TrustedProxies};
 use crate::registry::keys::{KeyForm, Kind};
 use crate::registry::signing_key::Algorithm;
@@ -51,6 +52,8 @@ pub struct Config {
     pub mail: Option<Mail>,
     /// How old the access graph may be before no token is given.
     pub staleness_bound: Duration,
+    /// How many calls over REST a caller has.
+    pub api: Limits,
     /// How far a projection may be behind before `/readyz` says so.
     pub lag_bound: Duration,
     /// See the section's type.
@@ -253,6 +256,10 @@ impl Config {
             },
             sign_up: on(r, "signup.enabled"),
             mail: mail(r)?,
+            api: Limits {
+                known: small(r, "api.calls_per_minute"),
+                anonymous: small(r, "api.anonymous_calls_per_minute"),
+            },
             staleness_bound: Duration::from_millis(number(r, "access.staleness_bound_ms")),
             lag_bound: seconds(r, "projections.lag_bound_s"),
             log: Log {
@@ -377,6 +384,10 @@ fn on(r: &Resolved, name: &str) -> bool {
 /// Checked when resolved, so that nothing is left to go wrong here.
 fn number(r: &Resolved, name: &str) -> u64 {
     r.text(name).parse().unwrap_or_default()
+}
+
+fn small(r: &Resolved, name: &str) -> u32 {
+    u32::try_from(number(r, name)).unwrap_or(u32::MAX)
 }
 
 fn seconds(r: &Resolved, name: &str) -> Duration {

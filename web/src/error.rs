@@ -16,7 +16,9 @@ use commands::authn::AuthnError;
 use commands::execute::CommandError;
 use domain::access::Form;
 use domain::log::LogError;
-use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use projections::access::{Lagging, Stale};
 use serde_json::{Value, json};
@@ -235,8 +237,10 @@ pub async fn negotiate(request: Request, next: Next) -> Response {
     } else {
         (error.status, Json(error.plain(id))).into_response()
     };
-    if let Some(allowed) = response.headers_mut().remove(ALLOW) {
-        written.headers_mut().insert(ALLOW, allowed);
+    for (name, value) in response.headers() {
+        if ![CONTENT_TYPE, CONTENT_LENGTH].contains(name) {
+            written.headers_mut().insert(name, value.clone());
+        }
     }
     decorate(written.headers_mut(), &error);
     written

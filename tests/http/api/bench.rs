@@ -33,7 +33,7 @@ use tests::described::{Answered, Described, Known};
 use tests::postgres::TestDatabase;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
-use web::api::{ApiState, Followers};
+use web::api::{ApiState, Budgets, Followers, Limits};
 use web::auth::{Auth, External, Sessions};
 use web::client::{self, TrustedProxies};
 
@@ -100,6 +100,17 @@ impl Bench {
     }
 
     pub(super) async fn with(policy: Policy) -> Self {
+        Self::raise(policy, Limits { known: 0, anonymous: 0 }).await
+    }
+
+    /// With this many calls for everybody, and an administrator.
+    pub(super) async fn with_limits(limits: Limits) -> Self {
+        let bench = Self::raise(Policy::default(), limits).await;
+        bench.bootstrap("root-admin").await.is(201);
+        bench
+    }
+
+    async fn raise(policy: Policy, limits: Limits) -> Self {
         let database = TestDatabase::new().await;
         let folder = tempfile::tempdir().unwrap();
         let now = Arc::new(Mutex::new("2026-11-22T12:00:00Z".parse().unwrap()));
@@ -136,7 +147,7 @@ impl Bench {
             policy: Arc::new(policy),
             staleness: Duration::from_secs(10),
             authenticator: Authenticator::new(&desk, AuthnOptions::default()),
-            sessions: Sessions::new(pool.clone(), clock, external.is_secure()),
+            sessions: Sessions::new(pool.clone(), clock.clone(), external.is_secure()),
             desk: desk.clone(),
             external,
         };
@@ -148,6 +159,7 @@ impl Bench {
             search: search.clone(),
             followers: Followers::new(vec![Arc::new(runner), Arc::new(search)]),
             bootstrap: Arc::new(bootstrap),
+            budgets: Budgets::new(limits, clock),
         };
         let bench = Self {
             router: web::api::router(state.clone())

@@ -10,6 +10,7 @@ use http::{HeaderValue, Method};
 use super::csrf::{CSRF_HEADER, is_change};
 use super::header::{Credentials, Unreadable};
 use super::{Auth, Session, Shown, Viewer};
+use crate::api::Meter;
 use crate::client;
 use crate::error::{ApiError, PageError};
 
@@ -108,9 +109,15 @@ where
                 auth.authenticator.verify_token(&graph, name, &token, &origin, Door::Api).await
             }
         }?;
+        charge(parts, &known.subject)?;
         let origin = Origin { credential: Some(known.credential), ..origin };
         Ok(Self { viewer: auth.viewer(known.subject, origin)? })
     }
+}
+
+/// Takes a call from the budget of whoever asks.
+fn charge(parts: &Parts, subject: &Subject) -> Result<(), ApiError> {
+    parts.extensions.get::<Meter>().map_or(Ok(()), |meter| meter.charge(subject))
 }
 
 /// REST with a browser's session: our own pages' scripts. A change needs the session's token too.
@@ -120,6 +127,7 @@ async fn by_session(auth: &Auth, parts: &Parts, origin: Origin) -> Result<ApiCal
         BySession::Over => Err(ApiError::unauthorized()),
         BySession::Live(live) => {
             let SignedIn { viewer, session } = *live;
+            charge(parts, &viewer.subject)?;
             if is_change(&parts.method) {
                 let shown = parts.headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
                 let known = shown.is_some_and(|shown| session.is_csrf(shown));

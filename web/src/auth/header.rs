@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
 /// The original's header, `user:token`.
-pub(super) const PORTUS_AUTH: HeaderName = HeaderName::from_static("portus-auth");
+pub(crate) const PORTUS_AUTH: HeaderName = HeaderName::from_static("portus-auth");
 
 /// The longest credential that is looked at, in bytes (SR-AUT-11).
 pub(super) const MAX_CREDENTIAL_BYTES: usize = 8 * 1024;

@@ -248,6 +248,18 @@ pub const KEYS: &[Key] = &[
         "which answers of the token endpoint become facts",
     ),
     key(
+        "api.calls_per_minute",
+        Number(0, 1_000_000),
+        "1200",
+        "how many calls over REST a person or application token has, all at once or one by one; 0: any number",
+    ),
+    key(
+        "api.anonymous_calls_per_minute",
+        Number(0, 1_000_000),
+        "300",
+        "the same for an address that shows nothing",
+    ),
+    key(
         "access.staleness_bound_ms",
         Number(100, 600_000),
         "10000",
