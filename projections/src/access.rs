@@ -4,6 +4,8 @@
 //! database asked. It fails closed: a graph that has not heard of the log's end for too long, or
 //! that met a fact it cannot read, serves nobody.
 
+mod sights;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,6 +19,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::pace::Pace;
+
+pub use self::sights::Sights;
 
 /// Decisions read in one go.
 const PAGE: usize = 1_000;

@@ -14,10 +14,19 @@
 //! at any moment goes on from the last commit. A folder that is missing, torn, of another schema
 //! version, or of another log is made anew from the log's first fact.
 
+mod about;
 mod entry;
 mod fold;
+mod gather;
+mod highlight;
+mod likes;
+mod numbers;
+mod platform;
+mod pulls;
 mod query;
+mod question;
 mod rooms;
+mod schema;
 mod trace;
 mod words;
 
@@ -31,17 +40,23 @@ use domain::event::{Position, Recorded};
 use domain::log::{EventLog, LogError, Page};
 use sha2::{Digest as _, Sha256};
 use tantivy::directory::error::LockError;
-use tantivy::{Index, Searcher, TantivyDocument, TantivyError};
+use tantivy::{DocAddress, Index, TantivyDocument, TantivyError};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use self::entry::{Fields, SCHEMA_VERSION};
-use self::fold::{MAX_PENDING, Writer};
-use self::rooms::Rooms;
+use self::fold::Writer;
+use self::query::View;
+use self::schema::{Fields, SCHEMA_VERSION};
 use crate::pace::Pace;
 
 pub use self::entry::{Entry, Kind};
-pub use self::query::{MAX_LIMIT, MAX_OFFSET, MAX_QUESTION_BYTES, Query};
+pub use self::highlight::{Highlighter, Piece};
+pub use self::platform::{NoPlatform, Platform};
+pub use self::pulls::EXACT as EXACT_PULLS;
+pub use self::query::{
+    Facets, Filters, MAX_FACET, MAX_LIMIT, MAX_NEAREST, MAX_OFFSET, MAX_QUESTION_BYTES, Query,
+    Since,
+};
 
 /// Facts read in one go.
 const PAGE: usize = 1_000;
@@ -49,6 +64,8 @@ const PAGE: usize = 1_000;
 const READ_PATIENCE: Duration = Duration::from_secs(30);
 /// While catching up, changes are committed at least so often.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
+/// The same while an index is made from nothing: what it lacks counts more than what is new.
+const FIRST_COMMIT_EVERY: Duration = Duration::from_secs(10);
 /// When live, commits are at least so far apart: a burst of pushes shares one.
 const COMMIT_PAUSE: Duration = Duration::from_millis(40);
 /// The same, after a commit of more than [`BUSY`] entries: where much is pushed, merging what many
@@ -112,7 +129,8 @@ pub struct Lagging {
     pub reached: Position,
 }
 
-/// What was found.
+/// What was found. All of it follows from what may be seen, from the question and from the time: an
+/// answer is the same as if nothing else existed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Results {
     /// Repositories.
@@ -125,10 +143,16 @@ pub struct Results {
     pub namespaces: Hits,
     /// Teams.
     pub teams: Hits,
+    /// The kinds that have hits, the one that matches best first.
+    pub order: Vec<Kind>,
     /// Whether some hits were found only by forgiving typing errors.
     pub forgiving: bool,
-    /// Up to where the log is taken account of.
-    pub position: Position,
+    /// Counts by what hits are like, if they were asked for.
+    pub facets: Facets,
+    /// How many hits of any kind there would be without filters.
+    pub unfiltered: usize,
+    /// When nothing was found, with or without filters: what may have been meant, the best first.
+    pub nearest: Vec<Hit>,
 }
 
 impl Results {
@@ -166,11 +190,6 @@ struct Shared {
     writer: Arc<Mutex<Folding>>,
     progress: watch::Sender<Progress>,
     pace: Pace,
-}
-
-struct View {
-    searcher: Searcher,
-    rooms: Rooms,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -213,7 +232,7 @@ impl SearchIndex {
             }
             other => other,
         })?;
-        let (searcher, rooms) = writer.view();
+        let view = writer.view();
         let progress = Progress { position: writer.committed.position, halted: None };
         let folding = Folding {
             writer,
@@ -223,7 +242,7 @@ impl SearchIndex {
         };
         Ok(Self(Arc::new(Shared {
             fields,
-            view: ArcSwap::from_pointee(View { searcher, rooms }),
+            view: ArcSwap::from_pointee(view),
             writer: Arc::new(Mutex::new(folding)),
             progress: watch::Sender::new(progress),
             pace: Pace::default(),
@@ -238,28 +257,29 @@ impl SearchIndex {
     ///
     /// [`SearchError`] when the index cannot be read.
     pub fn find(&self, query: &Query, visible: &Visible) -> Result<Results, SearchError> {
-        let position = self.position();
         let view = self.0.view.load_full();
-        let found = query::find(&view.searcher, &view.rooms, &self.0.fields, query, visible)?;
-        let [repositories, tags, manifests, namespaces, teams] = found.kinds;
-        let hits = |ranked: query::Ranked| {
-            let best = ranked.best.into_iter().map(|address| {
-                let document = view.searcher.doc::<TantivyDocument>(address)?;
-                self.0.fields.entry(&document).ok_or(SearchError::Torn)
-            });
-            Ok::<_, SearchError>(Hits {
-                total: ranked.total,
-                best: best.collect::<Result<_, _>>()?,
-            })
+        let found = query::find(&view, &self.0.fields, query, visible)?;
+        let entry = |address: DocAddress| {
+            let document = view.searcher.doc::<TantivyDocument>(address)?;
+            self.0.fields.entry(&document).ok_or(SearchError::Torn)
         };
+        let hits = |ranked: query::Ranked| {
+            let best = ranked.best.into_iter().map(entry);
+            let best = best.collect::<Result<_, SearchError>>()?;
+            Ok::<_, SearchError>(Hits { total: ranked.total, best })
+        };
+        let [repositories, tags, manifests, namespaces, teams] = found.kinds;
         Ok(Results {
             repositories: hits(repositories)?,
             tags: hits(tags)?,
             manifests: hits(manifests)?,
             namespaces: hits(namespaces)?,
             teams: hits(teams)?,
+            order: found.order,
             forgiving: found.forgiving,
-            position,
+            facets: found.facets,
+            unfiltered: found.unfiltered,
+            nearest: found.nearest.into_iter().map(entry).collect::<Result<_, _>>()?,
         })
     }
 
@@ -426,16 +446,20 @@ fn fold(
             shared.progress.send_modify(|progress| progress.halted = Some(halted.clone()));
             return Err(halted.into());
         }
-        if folding.writer.pending() >= MAX_PENDING {
+        if folding.writer.is_full() {
             commit(folding, shared)?;
         }
     }
     let passed = folding.writer.now.position.0 - folding.writer.committed.position.0;
-    let due = at_head || folding.committed_at.elapsed() >= COMMIT_EVERY;
+    let every = if folding.writer.is_first() { FIRST_COMMIT_EVERY } else { COMMIT_EVERY };
+    let due = at_head || folding.committed_at.elapsed() >= every;
     if (folding.writer.is_dirty() && due) || passed >= MAX_PASSED {
         commit(folding, shared)?;
     } else if !folding.writer.is_dirty() {
         publish_position(shared, folding.writer.now.position);
+    }
+    if at_head {
+        folding.writer.caught_up();
     }
     Ok(())
 }
@@ -472,8 +496,7 @@ fn commit(folding: &mut Folding, shared: &Shared) -> Result<(), SearchError> {
 /// Shows what was committed; the position last, so that who waits for it finds it.
 fn publish(folding: &mut Folding, shared: &Shared) {
     folding.committed_at = Instant::now();
-    let (searcher, rooms) = folding.writer.view();
-    shared.view.store(Arc::new(View { searcher, rooms }));
+    shared.view.store(Arc::new(folding.writer.view()));
     publish_position(shared, folding.writer.committed.position);
 }
 

@@ -16,6 +16,7 @@ mod notifications;
 mod pages;
 mod replay;
 mod search;
+mod suggest;
 mod token;
 mod world;
 
@@ -56,6 +57,9 @@ fn main() {
         }
         if asked("search") {
             search::figures().await;
+        }
+        if asked("suggest") {
+            suggest::figures().await;
         }
     });
 }

@@ -51,6 +51,7 @@ pub(crate) async fn figures() {
     let public = Visible { visibilities: [Visibility::Public].into(), ..Visible::default() };
     let admin = Visible { everything: true, ..Visible::default() };
     let digest = digest(4_711);
+    let now = Timestamp::from_second(1_711_000_000).expect("a time");
     let questions = [
         "n",
         "ngi",
@@ -65,7 +66,7 @@ pub(crate) async fn figures() {
         [("everybody", &public), ("member of 5,000", &member), ("administrator", &admin)]
     {
         for question in questions {
-            let query = Query::new(question, 10);
+            let query = Query::new(question, 10, now);
             let mut times = Vec::with_capacity(ASKED);
             let mut found = 0;
             for _ in 0..ASKED {

@@ -10,6 +10,7 @@ mod languages;
 mod live;
 mod password;
 mod rights;
+mod search;
 mod sign_up;
 mod spaces;
 

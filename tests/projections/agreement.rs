@@ -66,7 +66,9 @@ fn found(index: &SearchIndex, words: &[String], kind: Kind) -> BTreeSet<String> 
     let everything = Visible { everything: true, ..Visible::default() };
     let mut all = BTreeSet::new();
     for word in words {
-        let found = index.find(&Query::new(word, 100).only([kind]), &everything).unwrap();
+        let found = index
+            .find(&Query::new(word, 100, Timestamp::UNIX_EPOCH).only([kind]), &everything)
+            .unwrap();
         for hits in [found.tags, found.manifests, found.repositories] {
             assert_eq!(hits.total, hits.best.len(), "all of them on one page");
             all.extend(hits.best.iter().map(line));
@@ -77,10 +79,10 @@ fn found(index: &SearchIndex, words: &[String], kind: Kind) -> BTreeSet<String> 
 
 fn line(entry: &Entry) -> String {
     match entry {
-        Entry::Tag { registry, repository, tag, digest, pushed_at } => {
+        Entry::Tag { registry, repository, tag, digest, pushed_at, .. } => {
             format!("{registry} {repository} {tag} {digest} {}", pushed_at.as_second())
         }
-        Entry::Manifest { registry, repository, digest, pushed_at } => {
+        Entry::Manifest { registry, repository, digest, pushed_at, .. } => {
             format!("{registry} {repository} {digest} {}", pushed_at.as_second())
         }
         Entry::Repository { registry, name, pulls, pushed_at, .. } => {

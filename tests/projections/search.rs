@@ -1,7 +1,10 @@
 //! Search: what is found, in which order, and by whom; and that the index is a fold over the log.
 
 mod durable;
+mod facets;
+mod relevance;
 mod rights;
+mod silence;
 mod world;
 
 use std::collections::BTreeSet;
@@ -21,7 +24,7 @@ use jiff::Timestamp;
 use projections::search::{Entry, Kind, Query};
 
 use self::world::{
-    World, became, deleted, digest, everything, names, public, pulled, pushed, registry, repo,
+    World, became, deleted, digest, everything, names, now, public, pulled, pushed, registry, repo,
     space, starred, team, user,
 };
 
@@ -304,7 +307,7 @@ async fn hits_are_paged_without_gaps() {
     let world = World::with_images(&images.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let mut seen = BTreeSet::new();
     for offset in [0, 10, 20] {
-        let query = Query { offset, ..Query::new("app", 10).only([Kind::Repository]) };
+        let query = Query { offset, ..Query::new("app", 10, now()).only([Kind::Repository]) };
         let found = world.index.find(&query, &public()).unwrap();
         assert_eq!((found.repositories.total, found.tags.total), (25, 0));
         seen.extend(names(&found.repositories));

@@ -319,6 +319,7 @@ impl Parts {
         let api = ApiState {
             auth: Auth {
                 graph: graph.clone(),
+                sights: projections::access::Sights::default(),
                 policy: Arc::new(config.policy.clone()),
                 staleness: config.staleness_bound,
                 authenticator,

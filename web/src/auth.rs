@@ -21,7 +21,7 @@ use domain::event::{Credential, Door};
 use domain::name::UserName;
 use http::HeaderValue;
 use jiff::Timestamp;
-use projections::access::{AccessGraph, Stale};
+use projections::access::{AccessGraph, Sights, Stale};
 
 pub use csrf::{CSRF_HEADER, External, SignedForm, guard};
 pub use extract::{ApiCaller, MaybeSignedIn, SignedIn};
@@ -36,6 +36,8 @@ pub use sessions::{
 pub struct Auth {
     /// Who may do what.
     pub graph: AccessGraph,
+    /// What those may see who may see much.
+    pub sights: Sights,
     /// What an administrator has set.
     pub policy: Arc<Policy>,
     /// The oldest graph that may decide; with an older one the answer is 503.
@@ -58,6 +60,7 @@ pub struct Viewer {
     /// From where, for the envelope of what they do.
     pub origin: Origin,
     graph: Arc<Graph>,
+    sights: Sights,
     policy: Arc<Policy>,
     at: Timestamp,
 }
@@ -99,19 +102,19 @@ impl Viewer {
 
     /// What they may see, for queries.
     #[must_use]
-    pub fn visible(&self) -> Visible {
-        self.graph.visible(&self.policy, &self.subject, self.at)
+    pub fn visible(&self) -> Arc<Visible> {
+        self.sights.visible(&self.graph, &self.policy, &self.subject, self.at)
     }
 
     /// What the person may see who stands behind the caller: for finding a thing for which a right
     /// is asked next. So a token that does not reach that far is refused as such, and what its owner
     /// may not see looks absent to it as well.
     #[must_use]
-    pub fn owner_visible(&self) -> Visible {
+    pub fn owner_visible(&self) -> Arc<Visible> {
         match &self.subject {
             Subject::Token { owner, .. } => {
                 let owner = Subject::Account { name: owner.clone() };
-                self.graph.visible(&self.policy, &owner, self.at)
+                self.sights.visible(&self.graph, &self.policy, &owner, self.at)
             }
             _ => self.visible(),
         }
@@ -177,6 +180,7 @@ impl Auth {
             subject,
             origin,
             graph: self.graph.fresh(self.staleness)?,
+            sights: self.sights.clone(),
             policy: self.policy.clone(),
             at: self.desk.clock.now(),
         })

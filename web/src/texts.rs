@@ -13,6 +13,7 @@ pub(crate) mod frame;
 mod mail;
 mod refusals;
 mod rules;
+mod search;
 mod spaces;
 
 pub(crate) use refusals::Said;
@@ -167,6 +168,7 @@ nouns! {
     teams: "team" "teams" | "Team" "Teams";
     pulls: "pull" "pulls" | "Pull" "Pulls";
     stars: "star" "stars" | "Stern" "Sterne";
+    hits: "hit" "hits" | "Treffer" "Treffer";
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Graph {
     position: Position,
+    changed: Position,
     pub(super) users: HashTrieMapSync<UserName, User>,
     pub(super) teams: HashTrieMapSync<TeamName, Team>,
     pub(super) registries: HashTrieMapSync<RegistryName, Registry>,
@@ -43,6 +44,7 @@ impl Default for Graph {
     fn default() -> Self {
         Self {
             position: Position(0),
+            changed: Position(0),
             users: HashTrieMapSync::new_sync(),
             teams: HashTrieMapSync::new_sync(),
             registries: HashTrieMapSync::new_sync(),
@@ -206,6 +208,7 @@ impl Graph {
             return;
         }
         self.position = at;
+        let before = std::mem::replace(&mut self.changed, at);
         // No `_` arm: a new kind of event must not slip past the graph unseen.
         match &fact.event {
             Event::User(event) => self.apply_user(event, at),
@@ -219,8 +222,15 @@ impl Graph {
             | Event::Star(_)
             | Event::Comment(_)
             | Event::Auth(_)
-            | Event::System(_) => {}
+            | Event::System(_) => self.changed = before,
         }
+    }
+
+    /// The last fact that changed anything here. Two graphs of one log that say the same position
+    /// answer the same questions alike, at the same moment.
+    #[must_use]
+    pub fn changed(&self) -> Position {
+        self.changed
     }
 
     /// The last position applied.

@@ -135,6 +135,12 @@ impl Grants {
         best_of(whole.into_iter().chain(single))
     }
 
+    /// When the first of those ends that are live at `at`, if any ends at all.
+    pub(super) fn next_end(&self, at: Timestamp) -> Option<Timestamp> {
+        let slots = std::iter::once(&self.whole).chain(self.repositories.values());
+        slots.filter_map(|slot| slot.next_end(at)).min()
+    }
+
     /// The repositories that have grants of their own.
     pub(super) fn repositories(&self) -> impl Iterator<Item = &RepositoryName> {
         self.repositories.keys()
@@ -185,6 +191,10 @@ impl Slot {
 
     fn is_empty(&self) -> bool {
         self.0.iter().all(Vec::is_empty)
+    }
+
+    fn next_end(&self, at: Timestamp) -> Option<Timestamp> {
+        self.0.iter().flatten().filter_map(|entry| entry.until).filter(|until| at < *until).min()
     }
 
     fn best(&self, at: Timestamp) -> Option<Live> {

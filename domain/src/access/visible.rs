@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::decide::{Asker, Who};
-use super::graph::{Graph, Namespace, Place};
+use super::graph::{Graph, Namespace, Place, User};
 use super::{Action, Policy, Resource, Subject};
-use crate::name::{NamespaceName, RegistryName, RepositoryName, TeamName};
+use crate::name::{NamespaceName, RegistryName, RepositoryName, TeamName, UserName};
 use crate::namespace::Visibility;
 
 /// What somebody may see, in a form that a query can carry (search, lists, feed).
@@ -67,6 +67,22 @@ impl Graph {
         self.seen(policy, subject, Action::SearchHit, at)
     }
 
+    /// From when on [`Self::visible`] may say something else though the graph is the same: when the
+    /// first of the further grants ends that concern this account. `None`: never. Speaks of
+    /// [`Subject::Account`] alone; what a token shows ends with the token as well.
+    #[must_use]
+    pub fn visible_until(&self, name: &UserName, at: Timestamp) -> Option<Timestamp> {
+        let user = self.users.get(name)?;
+        let ends = self.places_of(user).into_iter().filter_map(|(registry, place)| {
+            let namespace = self.live_namespace(registry, place.as_str())?;
+            let direct = namespace.by_user.get(name).and_then(|grants| grants.next_end(at));
+            let shared = namespace.by_team.iter();
+            let mine = shared.filter(|(team, _)| user.teams.get(team).is_some());
+            direct.into_iter().chain(mine.filter_map(|(_, grants)| grants.next_end(at))).min()
+        });
+        ends.min()
+    }
+
     /// Whose activities `subject` may see, for the feed. Agrees with [`Self::decide`] of
     /// [`Action::ViewActivities`]; what has happened to no namespace and no team is for those who
     /// see everything.
@@ -91,9 +107,13 @@ impl Graph {
             return Visible::default();
         }
         let mut seen = Visible::default();
+        let called;
         let places = match asker.token.and_then(|token| token.namespaces.as_deref()) {
             // Inside its namespaces a token sees what is decided there.
-            Some(names) => self.places_called(names),
+            Some(names) => {
+                called = self.places_called(names);
+                called.iter().collect()
+            }
             None => {
                 seen.everything = asker.is_admin() || (activities && asker.is_auditor());
                 seen.visibilities = if activities {
@@ -102,13 +122,13 @@ impl Graph {
                     [Visibility::Protected, Visibility::Public].into()
                 };
                 seen.teams = asker.user.teams.iter().map(|(team, _)| team.clone()).collect();
-                self.places_of(&asker)
+                self.places_of(asker.user)
             }
         };
         let limited = asker.token.is_some_and(|token| token.namespaces.is_some());
         let mut namespaces = Vec::new();
         for (registry, name) in places {
-            let Some(namespace) = self.live_namespace(&registry, name.as_str()) else { continue };
+            let Some(namespace) = self.live_namespace(registry, name.as_str()) else { continue };
             let whole = if limited {
                 let resource =
                     Resource::Namespace { registry: registry.clone(), name: name.clone() };
@@ -117,13 +137,13 @@ impl Graph {
                 self.reach(asker.name, asker.user, namespace, None, at).is_some()
             };
             if whole {
-                namespaces.push((registry, name));
+                namespaces.push((registry.clone(), name.clone()));
                 continue;
             }
             for repository in self.granted_repositories(&asker, namespace) {
                 let decides = self
-                    .deciding_namespace(&registry, repository)
-                    .is_some_and(|deciding| deciding.name == name);
+                    .deciding_namespace(registry, repository)
+                    .is_some_and(|deciding| deciding.name == *name);
                 let role = self.reach(asker.name, asker.user, namespace, Some(repository), at);
                 if decides && role.is_some() {
                     seen.repositories.insert((registry.clone(), repository.clone()));
@@ -148,13 +168,12 @@ impl Graph {
         direct.chain(through_teams).flat_map(|grants| grants.repositories())
     }
 
-    /// Where the asker has any role at all, perhaps on one repository only.
-    fn places_of(&self, asker: &Asker<'_>) -> Vec<Place> {
-        let user = asker.user;
+    /// Where somebody has any role at all, perhaps on one repository only; in order.
+    fn places_of<'a>(&'a self, user: &'a User) -> Vec<&'a Place> {
         let teams = user.teams.iter().filter_map(|(team, _)| self.teams.get(team));
         let through_teams = teams.flat_map(|team| team.namespaces.iter().chain(&team.granted));
         let all = user.personal.iter().chain(&user.granted).chain(through_teams);
-        let mut places: Vec<Place> = all.cloned().collect();
+        let mut places: Vec<&Place> = all.collect();
         places.sort_unstable();
         places.dedup();
         places

@@ -26,6 +26,7 @@ pub(super) struct Room {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rooms {
     by_name: HashTrieMapSync<RegistryName, HashTrieMapSync<NamespaceName, Room>>,
+    names: HashTrieMapSync<u64, NamespaceName>,
     all: Numbers,
     protected: Numbers,
     public: Numbers,
@@ -41,6 +42,7 @@ impl Rooms {
         self.remove(registry, name);
         let inside = self.by_name.get(registry).cloned().unwrap_or_default();
         self.by_name.insert_mut(registry.clone(), inside.insert(name.clone(), room));
+        self.names.insert_mut(room.number, name.clone());
         self.all.insert(room.number);
         self.of(room.visibility).insert(room.number);
     }
@@ -50,6 +52,7 @@ impl Rooms {
         if let Some(inside) = self.by_name.get(registry) {
             self.by_name.insert_mut(registry.clone(), inside.remove(name));
         }
+        self.names.remove_mut(&room.number);
         self.all.remove(room.number);
         self.of(room.visibility).remove(room.number);
     }
@@ -62,6 +65,27 @@ impl Rooms {
             return inside.get(NamespaceName::GLOBAL).map_or(NOWHERE, |room| room.number);
         }
         prefixes.find_map(|prefix| inside.get(prefix)).map_or(NOWHERE, |room| room.number)
+    }
+
+    /// What the namespace of this number is called.
+    pub(super) fn name(&self, number: u64) -> Option<&NamespaceName> {
+        self.names.get(&number)
+    }
+
+    /// The visibility of the namespace of this number.
+    pub(super) fn visibility(&self, number: u64) -> Option<Visibility> {
+        let sets = [
+            (&self.private, Visibility::Private),
+            (&self.protected, Visibility::Protected),
+            (&self.public, Visibility::Public),
+        ];
+        sets.into_iter().find_map(|(set, visibility)| set.contains(number).then_some(visibility))
+    }
+
+    /// The numbers of the namespaces of this name, in whichever registry.
+    pub(super) fn called(&self, name: &NamespaceName) -> Vec<u64> {
+        let inside = self.by_name.values().filter_map(|inside| inside.get(name));
+        inside.map(|room| room.number).collect()
     }
 
     /// The numbers that somebody may look into.
@@ -133,6 +157,14 @@ impl Numbers {
         for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
             *mine |= theirs;
         }
+    }
+}
+
+impl FromIterator<u64> for Numbers {
+    fn from_iter<T: IntoIterator<Item = u64>>(numbers: T) -> Self {
+        let mut all = Self::default();
+        numbers.into_iter().for_each(|number| all.insert(number));
+        all
     }
 }
 

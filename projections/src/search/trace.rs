@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use tantivy::TantivyDocument;
 use tantivy::schema::Value as _;
 
-use super::entry::{Fields, Kind};
+use super::entry::Kind;
 use super::rooms::NOWHERE;
+use super::schema::Fields;
 
 /// Of a tag: where it pointed, and since when it does not. Of a manifest: its last deletion, which
 /// it may have survived.

@@ -118,7 +118,8 @@ pub(super) async fn lay(site: &Program) -> Ground {
         (pulled(repository, n), Some(format!("u{}", n % USERS)))
     }))
     .await;
-    let fan = |n: usize| if n % 20 == 0 { many.name.clone() } else { format!("u{}", n % USERS) };
+    let fan =
+        |n: usize| if n.is_multiple_of(20) { many.name.clone() } else { format!("u{}", n % USERS) };
     pen.streams((0..STARS).map(|n| {
         let user = UserName::parse(&fan(n)).expect("a name");
         let repository = RepositoryName::parse(&name(n * 31 % REPOSITORIES)).expect("a name");

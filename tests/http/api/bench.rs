@@ -144,6 +144,7 @@ impl Bench {
         let external = External::new(EXTERNAL);
         let auth = Auth {
             graph,
+            sights: projections::access::Sights::default(),
             policy: Arc::new(policy),
             staleness: Duration::from_secs(10),
             authenticator: Authenticator::new(&desk, AuthnOptions::default()),

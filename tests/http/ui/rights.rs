@@ -79,7 +79,7 @@ async fn public_images_are_open_to_everybody() {
     assert!(browser.open("/").await.words().contains("open/app"));
     let page = browser.open("/r/open/app").await;
     assert_eq!((page.status.as_u16(), page.count("form[method=post]")), (200, 0));
-    assert_eq!(browser.open("/search?q=open").await.all(".hits .name"), ["open/app", "open"]);
+    assert_eq!(browser.open("/search?q=open").await.all(".hits .name"), ["open", "open/app"]);
     site.stop().await;
 }
 

@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use projections::search::{Query, SearchIndex};
 
 use super::world::{
-    World, became, created, deleted, digest, everything, pulled, pushed, registry, repo, space,
-    starred,
+    World, became, created, deleted, digest, everything, now, pulled, pushed, registry, repo,
+    space, starred,
 };
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn an_index_of_another_log_is_made_anew() {
     let empty = World::new();
     let index = SearchIndex::open(dir.path()).unwrap();
     index.catch_up(&*empty.log).await.unwrap();
-    assert_eq!(index.find(&Query::new("", 10), &everything()).unwrap().total(), 0);
+    assert_eq!(index.find(&Query::new("", 10, now()), &everything()).unwrap().total(), 0);
 }
 
 fn each_file(folder: &Path, extension: &str, damage: &dyn Fn(&Path)) {

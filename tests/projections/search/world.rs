@@ -31,6 +31,11 @@ impl World {
         let clock = Clock::new(move || {
             Timestamp::from_second(seconds.fetch_add(1, Ordering::Relaxed)).unwrap()
         });
+        Self::with_clock(clock)
+    }
+
+    /// An empty world whose log tells the time by this clock.
+    pub(super) fn with_clock(clock: Clock) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let index = SearchIndex::open(dir.path()).unwrap();
         Self { log: MemoryLog::new(clock), index, dir }
@@ -83,7 +88,7 @@ impl World {
     }
 
     pub(super) fn find_as(&self, text: &str, visible: &Visible) -> Results {
-        self.index.find(&Query::new(text, 20), visible).unwrap()
+        self.index.find(&Query::new(text, 20, now()), visible).unwrap()
     }
 
     /// As somebody who sees everything public.
@@ -94,6 +99,11 @@ impl World {
     pub(super) fn repositories(&self, text: &str) -> Vec<String> {
         names(&self.find(text).repositories)
     }
+}
+
+/// When all questions are asked: some time after everything has happened.
+pub(super) fn now() -> Timestamp {
+    Timestamp::from_second(1_700_100_000).unwrap()
 }
 
 pub(super) fn names(hits: &Hits) -> Vec<String> {

@@ -94,7 +94,6 @@ words! {
     search_others: "What belongs to others is not shown. An owner of the team can add you." | "Was anderen gehört, wird nicht gezeigt. Ein Besitzer des Teams kann Sie aufnehmen.";
     only_similar: "Some are only similar to what you typed." | "Manches ähnelt nur dem, was Sie eingegeben haben.";
     manifests_title: "Manifests" | "Manifeste";
-    all_kinds: "All kinds" | "Alle Arten";
     better_matches: "Better matches" | "Bessere Treffer";
     further_matches: "Further matches" | "Weitere Treffer";
     all_matches: "All matches" | "Alle Treffer";

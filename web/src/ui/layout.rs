@@ -175,6 +175,16 @@ fn mark() -> Markup {
 
 /// The search field. With script it suggests while one types; without, Enter leads to the results.
 pub(super) fn search_box(t: Lang, id: &str, question: &str) -> Markup {
+    search_box_with(t, id, question, &[])
+}
+
+/// The same, with what else is asked for beside the question.
+pub(super) fn search_box_with(
+    t: Lang,
+    id: &str,
+    question: &str,
+    also: &[(&str, Option<&str>)],
+) -> Markup {
     let found = format!("{id}-found");
     html! {
         form.find action="/search" method="get" role="search" {
@@ -184,6 +194,9 @@ pub(super) fn search_box(t: Lang, id: &str, question: &str) -> Markup {
                 spellcheck="false" data-search
                 hx-get="/search/suggest" hx-trigger="input changed delay:150ms"
                 hx-target=(format!("#{found}")) hx-swap="innerHTML" hx-sync="this:replace";
+            @for (name, value) in also {
+                @if let Some(value) = value { input type="hidden" name=(name) value=(value); }
+            }
             button type="submit" { (t.search_do()) }
             div.found id=(found) {}
         }

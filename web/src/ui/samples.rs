@@ -14,7 +14,7 @@ use projections::manifests::{ManifestRow, ReferenceRow};
 use projections::namespaces::NamespaceRow;
 use projections::registries::RegistryRow;
 use projections::repositories::{Order, RepositoryRow, Slice, Sort};
-use projections::search::{Entry, Hits, Results};
+use projections::search::{Entry, Facets, Filters, Hits, Kind, Results, Since};
 use projections::stars::StarRow;
 use projections::tags::{TagChangeRow, TagRow};
 use projections::teams::{MemberRow, TeamRow};
@@ -227,9 +227,11 @@ fn entries(text: &str) -> Results {
         repositories: hits(Entry::Repository {
             registry: registry(),
             name: repository(),
+            description: text.to_owned(),
             stars: 1,
             pulls: 1_000,
             manifests: 1,
+            platforms: [("linux/amd64".to_owned(), 1)].into(),
             pushed_at: Some(before(1)),
         }),
         tags: hits(Entry::Tag {
@@ -237,12 +239,14 @@ fn entries(text: &str) -> Results {
             repository: repository(),
             tag: TagName::parse("v1.2").unwrap(),
             digest: digest(),
+            platforms: vec![],
             pushed_at: before(1),
         }),
         manifests: hits(Entry::Manifest {
             registry: registry(),
             repository: repository(),
             digest: digest(),
+            platforms: vec![],
             pushed_at: before(1),
         }),
         namespaces: hits(Entry::Namespace {
@@ -250,15 +254,45 @@ fn entries(text: &str) -> Results {
             name: NamespaceName::parse("team").unwrap(),
             visibility: domain::namespace::Visibility::Protected,
             description: text.to_owned(),
-            number: 1,
         }),
         teams: hits(Entry::Team {
             name: TeamName::parse("crew").unwrap(),
             description: text.to_owned(),
         }),
+        order: vec![Kind::Tag, Kind::Repository, Kind::Namespace, Kind::Team, Kind::Manifest],
         forgiving: true,
-        position: domain::event::Position(9),
+        facets: facets(),
+        unfiltered: 1_500,
+        nearest: vec![],
     }
+}
+
+fn filters() -> Filters {
+    Filters {
+        namespace: NamespaceName::parse("team").ok(),
+        visibility: Some(domain::namespace::Visibility::Public),
+        platform: "linux/amd64".parse().ok(),
+        since: Some(Since::Week),
+    }
+}
+
+fn facets() -> Facets {
+    use domain::namespace::Visibility;
+    let name = |name: &str| NamespaceName::parse(name).unwrap();
+    Facets {
+        kinds: Kind::EVERY.map(|kind| (kind, 300)).into(),
+        namespaces: vec![(name("team"), 1_200), (name("a-namespace/with-a-long-name/in-it"), 7)],
+        visibilities: vec![(Visibility::Private, 12), (Visibility::Public, 1_200)],
+        platforms: vec![("linux/amd64".to_owned(), 800), ("linux/arm/v7".to_owned(), 3)],
+        since: vec![(Since::Week, 4), (Since::Month, 90), (Since::Year, 1_100)],
+    }
+}
+
+/// Nothing found, but something near.
+fn near(text: &str) -> Results {
+    let Results { repositories, namespaces, .. } = entries(text);
+    let nearest = repositories.best.into_iter().chain(namespaces.best).collect();
+    Results { nearest, ..Results::default() }
 }
 
 /// A person whose language this is, in Berlin.
@@ -373,14 +407,18 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         happened: if full { rows(text) } else { vec![] },
         reader: reader(),
     };
-    let searched = |found: Option<Results>, kind| search::Search {
-        question: mine(),
-        kind,
-        page: usize::from(kind.is_some()),
-        found,
-        registries: registries(),
-        reader: reader(),
-    };
+    let searched =
+        |found: Option<Results>, kind: Option<(&'static str, Kind)>, filtered| search::Search {
+            wish: search::Wish {
+                question: mine(),
+                kind,
+                filters: if filtered { filters() } else { Filters::default() },
+                page: usize::from(kind.is_some()),
+            },
+            found,
+            registries: registries(),
+            reader: reader(),
+        };
     let one = |full: bool| repositories::Repository {
         head: repository_head(lang, text),
         tags: if full { vec![tag("latest", text), tag("v1.0", text)] } else { vec![] },
@@ -503,16 +541,25 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         registries: registries(),
         reader: reader(),
     };
-    let tagged = ("tags", projections::search::Kind::Tag);
+    let tagged = ("tags", Kind::Tag);
+    let suggestions = maud::html! {
+        h1 { (lang.search()) }
+        (search::suggestions(&mine(), &entries(text), &registries(), &reader()))
+    };
+    let outside = Results { unfiltered: 42, facets: facets(), ..Results::default() };
     vec![
         ("front", home::body(&home(None, true))),
         ("front, nothing yet", home::body(&home(None, false))),
         ("dashboard", home::body(&home(Some(mine()), true))),
         ("dashboard, nothing yet", home::body(&home(Some(mine()), false))),
-        ("search", search::body(&searched(None, None))),
-        ("search, nothing", search::body(&searched(Some(Results::default()), None))),
-        ("search, hits", search::body(&searched(Some(entries(text)), None))),
-        ("search, one kind", search::body(&searched(Some(entries(text)), Some(tagged)))),
+        ("search", search::body(&searched(None, None, false))),
+        ("search, nothing", search::body(&searched(Some(Results::default()), None, false))),
+        ("search, something near", search::body(&searched(Some(near(text)), None, false))),
+        ("search, filtered away", search::body(&searched(Some(outside), Some(tagged), true))),
+        ("search, hits", search::body(&searched(Some(entries(text)), None, false))),
+        ("search, filtered", search::body(&searched(Some(entries(text)), None, true))),
+        ("search, one kind", search::body(&searched(Some(entries(text)), Some(tagged), false))),
+        ("suggestions", suggestions),
         ("repositories", list::body(&list(true, everything(), false))),
         ("repositories, none", list::body(&list(false, everything(), false))),
         ("repositories, filtered", list::body(&list(true, filtered(), false))),
