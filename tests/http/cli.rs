@@ -195,6 +195,12 @@ async fn a_team_its_namespace_and_its_repositories() {
     let tag = bob.json(&["repository", "tag", "payments/checkout", "2.4.1"]).await;
     let digest = tag["digest"].as_str().unwrap().to_owned();
     assert!(tags.contains(&digest["sha256:".len()..][..12]), "{tags}");
+    let all = bob.json(&["repository", "manifests", "payments/checkout"]).await;
+    assert_eq!(all.as_array().unwrap().len(), 2);
+    let one = bob.done(&["repository", "manifest", "payments/checkout", &digest]).await;
+    assert!(one.contains(&digest) && one.contains("2.4.1"), "{one}");
+    let past = bob.json(&["repository", "history", "payments/checkout", "2.4.1"]).await;
+    assert_eq!((&past[0]["change"], &past[0]["actor"]), (&"pushed".into(), &"bob".into()));
     alice
         .done(&["repository", "update", "payments/checkout", "--description", "Takes orders"])
         .await;

@@ -240,6 +240,28 @@ async fn sessions_last_as_long_as_is_configured_those_that_live_already_too() {
     assert!(live(&usual, &headers).await, "which is what the setting decides, not the session");
 }
 
+/// A page that brings itself up to date asks with a header, and keeps nobody signed in by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_page_asks_on_its_own_is_no_use_of_a_session() {
+    let bench = Bench::new().await;
+    let minute = SignedDuration::from_mins(1);
+    let sessions = bench.state.auth.sessions.clone();
+    let user = UserName::parse("root-admin").unwrap();
+    let session = sessions.begin(&user, Position(1), &commands::desk::Origin::default()).await;
+    let set = sessions.hand_out(&session.unwrap()).to_str().unwrap().to_owned();
+    let mut headers = http::HeaderMap::new();
+    headers.insert("cookie", set.split(';').next().unwrap().parse().unwrap());
+    let mut alone = headers.clone();
+    alone.insert("x-portus-unattended", "1".parse().unwrap());
+    let live = async |headers| matches!(sessions.of(headers).await.unwrap(), Shown::Live(_));
+    bench.pass(IDLE - minute);
+    assert!(live(&headers).await, "used by a person, so it goes on");
+    bench.pass(IDLE - minute);
+    assert!(live(&alone).await, "a page may ask while the session lives");
+    bench.pass(minute);
+    assert!(!live(&alone).await && !live(&headers).await, "but does not make it live on");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_password_ends_older_sessions_and_signing_out_ends_its_own() {
     let bench = Bench::new().await;

@@ -6,7 +6,7 @@ use commands::desk::{Clock, Origin};
 use domain::event::Position;
 use domain::name::UserName;
 use http::header::COOKIE;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx as _;
 use sha2::{Digest as _, Sha256};
@@ -25,6 +25,14 @@ pub const MAX_SESSIONS: i64 = 50;
 
 /// The longest name of a browser that is kept, in characters.
 pub const MAX_AGENT_CHARS: usize = 512;
+
+/// That a session was used is written at most this often, or ten times in the time after which it
+/// would be over.
+pub(super) const TOUCH_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
+/// A request with this header was made by a page on its own: it does not count as use, so that a
+/// screen that somebody has left is signed out in time.
+pub(crate) const UNATTENDED: HeaderName = HeaderName::from_static("x-portus-unattended");
 
 /// Bytes of a session's secret.
 const SECRET_BYTES: usize = 32;
@@ -54,11 +62,15 @@ pub struct Session {
 const BEGIN: &str = "
     INSERT INTO vault.sessions (hash, user_name, since, created_at, seen_at, agent, address)
     VALUES ($1, $2, $3, $4, $4, $5, $6)";
+/// Of a request a row is read; written is it only where it was not for some time.
 const USE: &str = "
-    UPDATE vault.sessions AS s SET seen_at = $2
-    WHERE hash = $1 AND seen_at > $3 AND created_at > $4
-    RETURNING user_name, since,
-        (SELECT look FROM vault.preferences AS p WHERE p.user_name = s.user_name)";
+    WITH used AS (
+        UPDATE vault.sessions SET seen_at = $2
+        WHERE hash = $1 AND seen_at > $3 AND created_at > $4 AND seen_at < $5)
+    SELECT user_name, since,
+        (SELECT look FROM vault.preferences AS p WHERE p.user_name = s.user_name)
+    FROM vault.sessions AS s
+    WHERE hash = $1 AND seen_at > $3 AND created_at > $4";
 const PREFER: &str = "
     INSERT INTO vault.preferences (user_name, look) VALUES ($1, $2)
     ON CONFLICT (user_name) DO UPDATE SET look = excluded.look";
@@ -141,11 +153,17 @@ impl Sessions {
             Cookie::Secret(secret) => secret,
         };
         let now: Timestamp = self.clock.now();
+        // A page that brings itself up to date keeps nobody signed in.
+        let used_before = match headers.contains_key(&UNATTENDED) {
+            true => Timestamp::UNIX_EPOCH,
+            false => now - TOUCH_EVERY.min(self.idle / 10),
+        };
         let found: Option<(String, i64, Option<String>)> = sqlx::query_as(USE)
             .bind(Sha256::digest(*secret).as_slice())
             .bind(now.to_sqlx())
             .bind((now - self.idle).to_sqlx())
             .bind((now - self.absolute).to_sqlx())
+            .bind(used_before.to_sqlx())
             .fetch_optional(&self.pool)
             .await?;
         let session = found.and_then(|(user, since, look)| {

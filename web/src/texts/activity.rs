@@ -124,6 +124,7 @@ words! {
     event_same_repository: "More of the same repository" | "Mehr vom selben Repository";
     new_events: "Something new has happened." | "Es ist etwas Neues geschehen.";
     show_it: "Show it" | "Zeigen";
+    brought_up_to_date: "Something new was pushed or happened: this page shows it." | "Es gibt etwas Neues: Diese Seite zeigt es schon.";
 }
 
 phrases! {

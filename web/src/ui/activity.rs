@@ -139,6 +139,8 @@ pub(super) fn body(feed: &Feed) -> Markup {
                 p role="status" { (t.nothing_fits()) }
                 p { (t.feed_shows()) a href="/activity" { (t.show_everything()) } }
             }))
+        } @else if feed.asked == Asked::default() {
+            (super::live::fresh("/activity", &self::feed(&feed.rows, &feed.registries, &feed.reader)))
         } @else {
             (self::feed(&feed.rows, &feed.registries, &feed.reader))
         }

@@ -1,5 +1,6 @@
-//! An open page hears that something new has happened, and offers to show it. Only that is sent:
-//! what it was, the page says, which asks for the rights anew.
+//! An open page hears that something new has happened, and brings itself up to date, or offers to
+//! where that would move what somebody reads. Only that is sent: what it was, the page says, which
+//! asks for the rights anew.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -90,8 +91,17 @@ impl Drop for Place {
 pub(super) fn listener(t: Lang, path: &str, since: u64) -> Markup {
     html! {
         div.live data-live=(format!("{path}?since={since}")) role="status" {
-            p.notice hidden { (t.new_events()) " " a href="" { (t.show_it()) } }
+            p.notice data-offer hidden { (t.new_events()) " " a href="" { (t.show_it()) } }
+            p.small.muted data-done hidden { (t.brought_up_to_date()) }
         }
+    }
+}
+
+/// The part of a page that brings itself up to date.
+pub(super) fn fresh(path: &str, part: &Markup) -> Markup {
+    html! {
+        div id="fresh" hx-get=(path) hx-trigger="news" hx-select="#fresh" hx-swap="outerHTML"
+            hx-headers=(r#"{"X-Portus-Unattended":"1"}"#) { (part) }
     }
 }
 

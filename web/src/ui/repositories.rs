@@ -301,12 +301,10 @@ pub(super) fn body(page: &Repository) -> Markup {
             }
         }
     };
-    html! {
-        (head.draw("tags", &star))
+    let tags = html! {
         @if let Some(tag) = first {
             (first_command(t, t.pull_this(), &format!("docker pull {image}:{}", tag.name)))
         }
-        @if let Some(since) = page.live { (super::live::listener(t, &format!("{path}/-/live"), since)) }
         @if page.tags.is_empty() {
             (empty(html! {
                 p { (t.no_tag()) }
@@ -314,6 +312,15 @@ pub(super) fn body(page: &Repository) -> Markup {
             }))
         } @else {
             (scroll(t.tags_title(), tag_table(page, &path, &image)))
+        }
+    };
+    html! {
+        (head.draw("tags", &star))
+        @if let Some(since) = page.live {
+            (super::live::listener(t, &format!("{path}/-/live"), since))
+            (super::live::fresh(&path, &tags))
+        } @else {
+            (tags)
         }
         (pager(t, (!page.first).then_some(path.as_str()), next.as_deref()))
     }

@@ -45,6 +45,14 @@ pub(in crate::cli) enum Verb {
     },
     /// One tag
     Tag { repository: String, tag: String },
+    /// Where a tag has pointed, the latest first
+    History {
+        repository: String,
+        tag: String,
+        /// At most so many
+        #[arg(long, default_value_t = DEFAULT_LIMIT)]
+        limit: usize,
+    },
     /// Its manifests
     Manifests {
         repository: String,
@@ -126,12 +134,20 @@ const TAG: &[Column] = &[
     Column::time("last pull", "/last_pull_at"),
 ];
 
+const HISTORY: &[Column] = &[
+    Column::time("TIME", "/at"),
+    Column::text("CHANGE", "/change"),
+    Column::digest("DIGEST", "/digest"),
+    Column::text("BY", "/actor"),
+    Column::number("EVENT", "/position"),
+];
+
 const MANIFESTS: &[Column] = &[
     Column::digest("DIGEST", "/digest"),
     Column::text("KIND", "/kind"),
     Column::text("TAGS", "/tags"),
     Column::text("PLATFORMS", "/platforms"),
-    Column::bytes("SIZE", "/size"),
+    Column::bytes("SIZE", "/total_size"),
     Column::time("PUSHED", "/last_push_at"),
     Column::text("BY", "/pushed_by"),
     Column::number("PULLS", "/pulls"),
@@ -144,7 +160,7 @@ const MANIFEST: &[Column] = &[
     Column::text("kind", "/kind"),
     Column::text("tags", "/tags"),
     Column::text("platforms", "/platforms"),
-    Column::bytes("size", "/size"),
+    Column::bytes("size", "/total_size"),
     Column::text("pushed by", "/pushed_by"),
     Column::time("first push", "/first_push_at"),
     Column::time("last push", "/last_push_at"),
@@ -183,6 +199,9 @@ impl Verb {
                 Ask::list(&["repositories", &repository, "tags"], TAGS, limit)
             }
             Self::Tag { repository, tag } => one(of(&["tags", &tag], &repository), TAG),
+            Self::History { repository, tag, limit } => {
+                Ask::list(&["repositories", &repository, "tags", &tag, "history"], HISTORY, limit)
+            }
             Self::Manifests { repository, limit } => {
                 Ask::list(&["repositories", &repository, "manifests"], MANIFESTS, limit)
             }

@@ -19,6 +19,7 @@
     setTimeout(() => { button.textContent = said; }, 1500);
   };
   copies(document);
+  document.addEventListener("htmx:after:swap", () => { copies(document); });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-copy]");
     if (button) copy(button);
@@ -40,10 +41,26 @@
     window.addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
   }
 
-  // An open page hears that something has happened.
+  // An open page hears that something has happened. It shows it, unless somebody is at work there:
+  // then it says so, and moves nothing.
+  const busy = (part) => part.contains(document.activeElement) || part.matches(":hover")
+    || !document.getSelection().isCollapsed || window.scrollY > 100;
   for (const live of document.querySelectorAll("[data-live]")) {
+    let asked = false;
     const source = new EventSource(live.dataset.live);
-    source.addEventListener("news", () => { live.querySelector("p").hidden = false; });
+    source.addEventListener("news", () => {
+      const part = document.getElementById("fresh");
+      if (part && !busy(part)) { asked = true; htmx.trigger(part, "news"); }
+      else live.querySelector("[data-offer]").hidden = false;
+    });
+    document.addEventListener("htmx:after:swap", () => {
+      if (!asked) return;
+      asked = false;
+      live.querySelector("[data-offer]").hidden = true;
+      const done = live.querySelector("[data-done]");
+      done.hidden = false;
+      setTimeout(() => { done.hidden = true; }, 5000);
+    });
     source.addEventListener("over", () => { source.close(); });
     window.addEventListener("pagehide", () => { source.close(); });
   }
