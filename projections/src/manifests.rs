@@ -4,6 +4,7 @@
 //! before ([`crate::repositories::find`]).
 
 use domain::digest::Digest;
+use domain::event::Position;
 use domain::name::{RegistryName, RepositoryName};
 use jiff::Timestamp;
 
@@ -43,6 +44,30 @@ row! {
         pub last_pull_by: Option<String>,
         /// Tags that point to it.
         pub tags: Vec<String>,
+    }
+}
+
+row! {
+    /// A manifest that a registry had at a moment, or had had.
+    pub struct PastManifestRow {
+        /// Position of the fact by which we first knew it.
+        pub id: i64,
+        /// Its digest.
+        pub digest: String,
+        /// Its media type as sent.
+        pub media_type: Option<String>,
+        /// Media type of an artifact's configuration.
+        pub artifact_type: Option<String>,
+        /// image, index, artifact, unknown.
+        pub kind: String,
+        /// Bytes with everything that it references directly.
+        pub total_size: Option<i64>,
+        /// `os/architecture` of an index's children, where the registry tells.
+        pub platforms: Vec<String>,
+        /// First push, by the registry's clock.
+        pub first_push_at: Option<Timestamp>,
+        /// Its last deletion, by the registry's clock.
+        pub deleted_at: Option<Timestamp>,
     }
 }
 
@@ -93,6 +118,10 @@ macro_rules! select {
 }
 
 const FIND: &str = select!("AND m.digest = $3");
+const FIND_AS_OF: &str =
+    "SELECT id, digest, media_type, artifact_type, kind, total_size, platforms,
+      first_push_at, deleted_at
+    FROM manifests WHERE registry = $1 AND repository = $2 AND digest = $3 AND id <= $4";
 const LIST: &str =
     select!("AND ($3::text IS NULL OR m.digest > $3) ORDER BY m.digest OFFSET $4 LIMIT $5");
 const COUNT: &str = "SELECT count(*) FROM manifests m
@@ -120,7 +149,7 @@ const ORPHANS: &str = "SELECT DISTINCT r.digest FROM manifest_references r
     ORDER BY r.digest LIMIT 1000";
 
 pub(crate) const STATEMENTS: &[&str] =
-    &[FIND, LIST, COUNT, COUNT_UNTAGGED, REFERENCES, STANDING, ORPHANS];
+    &[FIND, LIST, COUNT, COUNT_UNTAGGED, REFERENCES, STANDING, ORPHANS, FIND_AS_OF];
 
 /// One manifest.
 ///
@@ -218,5 +247,27 @@ pub async fn orphans(
         .bind(registry.as_str())
         .bind(repository.as_str())
         .fetch_all(read.pool())
+        .await
+}
+
+/// One manifest, if it was known when everything up to `until` had been recorded; also one that is
+/// gone.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn find_as_of(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+    digest: &Digest,
+    until: Position,
+) -> Result<Option<PastManifestRow>, sqlx::Error> {
+    sqlx::query_as(FIND_AS_OF)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(digest.as_str())
+        .bind(until.0.cast_signed())
+        .fetch_optional(read.pool())
         .await
 }

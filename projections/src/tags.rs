@@ -3,6 +3,8 @@
 //! Who may see a tag may see its repository, so whoever asks here has found the repository before
 //! ([`crate::repositories::find`]).
 
+use domain::digest::Digest;
+use domain::event::Position;
 use domain::name::{RegistryName, RepositoryName, TagName};
 use jiff::Timestamp;
 
@@ -62,6 +64,28 @@ row! {
 }
 
 row! {
+    /// A tag as it was at a moment, with what is known of its manifest.
+    pub struct PastTagRow {
+        /// The tag.
+        pub name: String,
+        /// Where it pointed.
+        pub digest: String,
+        /// Position of the fact since which it did.
+        pub position: i64,
+        /// Since when, by the registry's clock.
+        pub at: Timestamp,
+        /// Who moved it there.
+        pub actor: String,
+        /// image, index, artifact, unknown.
+        pub kind: Option<String>,
+        /// Bytes of the manifest and of everything that it references directly.
+        pub total_size: Option<i64>,
+        /// `os/architecture` of an index's children, where the registry tells.
+        pub platforms: Vec<String>,
+    }
+}
+
+row! {
     /// Where a tag is.
     pub struct TagPlaceRow {
         /// The tag's id.
@@ -116,6 +140,35 @@ const HISTORY: &str = "SELECT position, change, digest, at, actor FROM tag_histo
     WHERE registry = $1 AND repository = $2 AND tag = $3 AND ($4::bigint IS NULL OR position < $4)
     ORDER BY position DESC OFFSET $5 LIMIT $6";
 
+/// The last change until then says where a tag pointed. Every tag that there ever was has its row in
+/// `tags`, in the order of names.
+macro_rules! as_of {
+    ($rest:literal) => {
+        concat!(
+            "SELECT t.name, h.digest, h.position, h.at, h.actor, m.kind, m.total_size,
+                coalesce(m.platforms, '{}') AS platforms
+             FROM tags t
+             CROSS JOIN LATERAL (SELECT position, digest, at, actor FROM tag_history c
+                WHERE c.registry = t.registry AND c.repository = t.repository AND c.tag = t.name
+                  AND c.position <= $3
+                ORDER BY c.position DESC LIMIT 1) h
+             LEFT JOIN manifests m ON m.registry = t.registry AND m.repository = t.repository
+                AND m.digest = h.digest
+             WHERE t.registry = $1 AND t.repository = $2 AND h.digest IS NOT NULL ",
+            $rest
+        )
+    };
+}
+const AS_OF: &str =
+    as_of!("AND ($4::text IS NULL OR t.name > $4) ORDER BY t.name OFFSET $5 LIMIT $6");
+const FIND_AS_OF: &str = as_of!("AND t.name = $4");
+const OF_DIGEST_AS_OF: &str = "SELECT h.tag FROM tag_history h
+    WHERE h.registry = $1 AND h.repository = $2 AND h.digest = $3 AND h.position <= $4
+      AND NOT EXISTS (SELECT FROM tag_history l WHERE l.registry = h.registry
+        AND l.repository = h.repository AND l.tag = h.tag AND l.position > h.position
+        AND l.position <= $4)
+    ORDER BY h.tag LIMIT 100";
+
 const PLACE: &str = "SELECT id, registry, repository, name FROM tags WHERE live AND id = $1
     ORDER BY registry, repository, name LIMIT 1";
 const PLACES: &str = "SELECT id, registry, repository, name FROM tags WHERE live
@@ -125,8 +178,21 @@ const PLACES_COUNT: &str = "SELECT count(*) FROM tags WHERE live";
 const STANDING: &str = "SELECT name, live, digest, changed_at FROM tags
     WHERE registry = $1 AND repository = $2 AND name > $3 ORDER BY name LIMIT 10000";
 
-pub(crate) const STATEMENTS: &[&str] =
-    &[FIND, LIST, RECENT, OF_DIGEST, COUNT, HISTORY, PLACE, PLACES, PLACES_COUNT, STANDING];
+pub(crate) const STATEMENTS: &[&str] = &[
+    FIND,
+    LIST,
+    RECENT,
+    OF_DIGEST,
+    COUNT,
+    HISTORY,
+    PLACE,
+    PLACES,
+    PLACES_COUNT,
+    STANDING,
+    AS_OF,
+    FIND_AS_OF,
+    OF_DIGEST_AS_OF,
+];
 
 /// One tag.
 ///
@@ -268,4 +334,70 @@ pub async fn standing(
     after: &str,
 ) -> Result<Vec<StandingTag>, sqlx::Error> {
     of_repository::all(read, STANDING, (registry, repository), after).await
+}
+
+/// A repository's tags as they were when everything up to `until` had been recorded, by name.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn as_of(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+    until: Position,
+    paging: &Paging<String>,
+) -> Result<Vec<PastTagRow>, sqlx::Error> {
+    sqlx::query_as(AS_OF)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(until.0.cast_signed())
+        .bind(&paging.after)
+        .bind(paging.offset())
+        .bind(paging.limit())
+        .fetch_all(read.pool())
+        .await
+}
+
+/// One of [`as_of`].
+///
+/// # Errors
+///
+/// The database's.
+pub async fn find_as_of(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+    tag: &TagName,
+    until: Position,
+) -> Result<Option<PastTagRow>, sqlx::Error> {
+    sqlx::query_as(FIND_AS_OF)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(until.0.cast_signed())
+        .bind(tag.as_str())
+        .fetch_optional(read.pool())
+        .await
+}
+
+/// The tags that pointed to a manifest when everything up to `until` had been recorded; at most a
+/// hundred.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn of_digest_as_of(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+    digest: &Digest,
+    until: Position,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(OF_DIGEST_AS_OF)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(digest.as_str())
+        .bind(until.0.cast_signed())
+        .fetch_all(read.pool())
+        .await
 }

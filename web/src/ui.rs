@@ -13,6 +13,8 @@ mod assets;
 mod comments;
 mod components;
 mod errors;
+mod export;
+mod feed;
 mod forms;
 mod headers;
 mod help;
@@ -26,6 +28,7 @@ mod members;
 mod namespace_settings;
 mod namespaces;
 mod password;
+mod past;
 mod people;
 mod preferences;
 mod reader;
@@ -140,6 +143,7 @@ pub fn router(state: UiState) -> Router {
         .route("/u/{user}", get(people::show))
         .route("/activity", get(activity::show))
         .route("/activity/live", get(live::feed))
+        .route("/activity/export", get(export::download))
         .route("/activity/{event}", get(activity::show_one))
         .route("/me", get(me::show).post(me::submit))
         .route("/me/tokens", get(tokens::show).post(tokens::create))

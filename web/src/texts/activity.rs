@@ -3,6 +3,9 @@
 use super::{phrases, sentences, words};
 
 sentences! {
+    did_push_many(who, what, place): { (who) " pushed " (what) " to " (place) } | { (who) " hat " (what) " nach " (place) " gepusht" };
+    did_pull_many(who, times, place): { (who) " pulled from " (place) " " (times) } | { (who) " hat " (times) " von " (place) " gepullt" };
+    did_delete_many(who, what, place): { (who) " deleted " (what) " of " (place) } | { (who) " hat " (what) " von " (place) " gelöscht" };
     did_push(who, image): { (who) " pushed " (image) } | { (who) " hat " (image) " gepusht" };
     did_pull(who, image): { (who) " pulled " (image) } | { (who) " hat " (image) " gepullt" };
     did_mount(who, image): { (who) " mounted a layer into " (image) } | { (who) " hat einen Layer in " (image) " eingehängt" };
@@ -72,6 +75,10 @@ sentences! {
 }
 
 words! {
+    from_day: "From day" | "Ab Tag";
+    to_day: "To day" | "Bis Tag";
+    no_day: "A day looks like 2026-11-01." | "Ein Tag sieht aus wie 2026-11-01.";
+    export_csv: "Export as CSV" | "Als CSV exportieren";
     did_rotate_key: "The signing key changed" | "Der Signaturschlüssel hat gewechselt";
     was_refused_a_token: " was refused a token" | " bekam kein Token";
     somebody: "somebody" | "jemand";
@@ -128,6 +135,9 @@ words! {
 }
 
 phrases! {
+    show_each(number: usize): "Show all {number}" | "Alle {number} zeigen";
+    times_over(number: i64): "{number} times" | "{number}-mal";
+    export_text(most: &str): "what fits these filters and you may see, at most {most} rows, the latest first" | "was zu diesen Filtern passt und Sie sehen dürfen, höchstens {most} Zeilen, die neuesten zuerst";
     event_number(cursor: &str): "event {cursor}" | "Ereignis {cursor}";
     remove_filter(what: &str): "Remove the filter: {what}" | "Filter entfernen: {what}";
 }

@@ -3,6 +3,27 @@
 use super::{phrases, sentences, words};
 
 words! {
+    no_moment: "That is no moment. Say a time, such as 2026-11-01T12:00, or an event, such as event:18204."
+        | "Das ist kein Zeitpunkt. Nennen Sie eine Zeit wie 2026-11-01T12:00 oder ein Ereignis wie event:18204.";
+    moment_ahead: "That has not happened yet: only what is recorded can be looked back at." | "Das ist noch nicht geschehen: Zurückblicken lässt sich nur auf Aufgezeichnetes.";
+    moment_before: "Nothing had been recorded by then." | "Bis dahin war noch nichts aufgezeichnet.";
+    cannot_look_back: "This page cannot look back: it shows how things are now." | "Diese Seite kann nicht zurückblicken: Sie zeigt, wie es jetzt ist.";
+    back_to_now: "Back to now" | "Zurück zu jetzt";
+    what_then_means: "What this means" | "Was das heißt";
+    rights_of_today: "Shown is what had been recorded by then. Who may see it is decided by the rights of today: what is hidden from you now stays hidden."
+        | "Gezeigt wird, was bis dahin aufgezeichnet war. Wer es sehen darf, entscheiden die Rechte von heute: Was jetzt vor Ihnen verborgen ist, bleibt verborgen.";
+    another_moment: "How it was at another time" | "Wie es zu einer anderen Zeit war";
+    moment: "Date and time" | "Datum und Uhrzeit";
+    look_back: "Look back" | "Zurückblicken";
+    no_tag_then: "No tag of this repository was known then." | "Damals war kein Tag dieses Repositorys bekannt.";
+    tags_then: "Tags as they were then, by name" | "Tags, wie sie damals waren, nach Namen";
+    points_there_since: "Points there since" | "Zeigt dorthin seit";
+    no_such_tag_then: "This tag pointed nowhere then." | "Dieser Tag zeigte damals nirgendwohin.";
+    no_manifest_then: "This digest was not known then." | "Dieser Digest war damals nicht bekannt.";
+    manifest_gone_then: "It had been deleted by then:" | "Es war bis dahin gelöscht:";
+    pointing_tags_then: "Tags that pointed to it" | "Tags, die dorthin zeigten";
+    no_pointing_tag_then: "No tag pointed to it then." | "Damals zeigte kein Tag dorthin.";
+    repository_then: "the repository then" | "das Repository damals";
     comments_title: "Comments" | "Kommentare";
     your_comment: "Your comment" | "Ihr Kommentar";
     comment_it: "Comment" | "Kommentieren";
@@ -143,6 +164,7 @@ words! {
 }
 
 phrases! {
+    moment_hint(zone: &str): "In the time zone {zone}." | "In der Zeitzone {zone}.";
     looked_at(number: &str): "Looked at {number} repositories and found no more; the next page looks further." | "{number} Repositories angesehen und nicht mehr gefunden; die nächste Seite sucht weiter.";
     reversed(column: &str): "{column}, reversed" | "{column}, umgekehrt";
     comments_of(name: &str): "Comments on {name}" | "Kommentare zu {name}";
@@ -161,6 +183,7 @@ phrases! {
 }
 
 sentences! {
+    as_of(time, event): { "As of " (time) " (event " (event) ")" } | { "Stand " (time) " (Ereignis " (event) ")" };
     sign_in_to_see(link): { "No image is open to everybody. " (link) " to see yours." }
         | { "Kein Image steht allen offen. " (link) ", um Ihre zu sehen." };
     help_script_text(link): { "Make an application token that may do what the script does and no more, under " (link) ". Hand it over on standard input, so that it stands in no list of processes:" }

@@ -2,18 +2,24 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use domain::access::{Action, Resource, Rule};
+use domain::access::{Action, Resource};
 use domain::name::RepositoryName;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 use maud::{Markup, html};
 use projections::activity::{self, ActivityRow, Cursor, Filter, Viewer};
 
-use super::UiState;
 use super::components::{chips, copy, crumbs, empty, outcome};
+pub(super) use super::feed::feed;
+use super::feed::{because, number};
+use super::past::{self, Past};
 use super::reader::Reader;
 use super::sentence::sentence;
-use super::visitor::{Member, Registries, Visitor, query};
+use super::visitor::{Member, Params, Registries, Visitor, query};
+use super::{UiState, export};
 use crate::error::PageError;
-use crate::texts::{Lang, Word};
+use crate::texts::{Lang, Word, thousands};
 
 /// Rows on one page.
 const ROWS: i64 = 50;
@@ -50,9 +56,47 @@ pub(super) struct Asked {
     pub(super) repository: Option<String>,
     pub(super) kind: Option<String>,
     pub(super) outcome: Option<String>,
+    /// The first day, in the reader's zone.
+    pub(super) from: Option<String>,
+    /// The last day.
+    pub(super) to: Option<String>,
+    /// Not after this moment.
+    pub(super) at: Option<String>,
     pub(super) before: Option<String>,
     /// The pages above this one, the latest last.
     pub(super) trail: Vec<String>,
+}
+
+impl Asked {
+    pub(super) fn of(params: &Params) -> Self {
+        let param = |name: &str| params.get(name).map(str::to_owned);
+        Self {
+            actor: param("actor"),
+            repository: param("repository"),
+            kind: param("kind").filter(|kind| KINDS.iter().any(|(known, _)| known == kind)),
+            outcome: param("outcome").filter(|word| OUTCOMES.contains(&word.as_str())),
+            from: param("from"),
+            to: param("to"),
+            at: param("at"),
+            before: param("before"),
+            trail: param("trail")
+                .map(|trail| trail.split(' ').take(MAX_TRAIL).map(str::to_owned).collect())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// What it is filtered by, as parameters of a link.
+    fn pairs(&self) -> [(&'static str, Option<&str>); 7] {
+        [
+            ("actor", self.actor.as_deref()),
+            ("repository", self.repository.as_deref()),
+            ("kind", self.kind.as_deref()),
+            ("outcome", self.outcome.as_deref()),
+            ("from", self.from.as_deref()),
+            ("to", self.to.as_deref()),
+            ("at", self.at.as_deref()),
+        ]
+    }
 }
 
 /// What the page shows.
@@ -71,22 +115,14 @@ pub(super) struct Feed {
 /// `GET /activity`
 pub(super) async fn show(
     State(ui): State<UiState>,
-    Member(visitor): Member,
+    Member(mut visitor): Member,
 ) -> Result<Response, PageError> {
-    let param = |name: &str| visitor.params.get(name).map(str::to_owned);
-    let asked = Asked {
-        actor: param("actor"),
-        repository: param("repository"),
-        kind: param("kind").filter(|kind| KINDS.iter().any(|(known, _)| known == kind)),
-        outcome: param("outcome").filter(|word| OUTCOMES.contains(&word.as_str())),
-        before: param("before"),
-        trail: param("trail")
-            .map(|trail| trail.split(' ').take(MAX_TRAIL).map(str::to_owned).collect())
-            .unwrap_or_default(),
-    };
+    let past = past::asked(&ui, &mut visitor).await?;
+    let asked = Asked::of(&visitor.params);
     let (mut rows, mut wrong) = (Vec::new(), None);
-    match filter(visitor.lang(), &asked) {
+    match filter(&visitor.frame.reader, &asked) {
         Ok((filter, before)) => {
+            let before = until(past, before);
             rows = activity::page(&ui.read, &filter, &viewer(&visitor), before, ROWS + 1).await?;
         }
         Err(text) => wrong = Some(text),
@@ -109,21 +145,44 @@ pub(super) fn viewer(visitor: &Visitor) -> Viewer {
     }
 }
 
-fn filter(t: Lang, asked: &Asked) -> Result<(Filter, Option<Cursor>), String> {
+/// Where the list begins: behind what one has seen, and not after the moment that one looks at.
+pub(super) fn until(past: Option<Past>, before: Option<Cursor>) -> Option<Cursor> {
+    let then = past.map(|past| Cursor { position: past.before(), index: 0 });
+    match (then, before) {
+        (Some(then), Some(before)) => Some(then.min(before)),
+        (then, before) => then.or(before),
+    }
+}
+
+pub(super) fn filter(reader: &Reader, asked: &Asked) -> Result<(Filter, Option<Cursor>), String> {
     use crate::texts::Said as _;
+    let t = reader.lang;
     let repository = asked.repository.as_deref().map(RepositoryName::parse).transpose();
     let before = asked.before.as_deref().map(str::parse::<Cursor>).transpose();
     if asked.actor.as_ref().is_some_and(|actor| actor.len() > MAX_ACTOR_BYTES) {
         return Err(t.actor_too_long(MAX_ACTOR_BYTES));
     }
+    let day = |text: &Option<String>, later: i64| {
+        let Some(text) = text else { return Ok(None) };
+        begin_of(text, &reader.zone, later).map(Some).ok_or_else(|| t.no_day().to_owned())
+    };
     let filter = Filter {
         actor: asked.actor.as_ref().map(|actor| actor.to_lowercase()),
         repository: repository.map_err(|error| error.said(t))?,
         kind: asked.kind.clone(),
         outcome: asked.outcome.clone(),
+        from: day(&asked.from, 0)?,
+        to: day(&asked.to, 1)?,
         ..Filter::default()
     };
     Ok((filter, before.map_err(|_| t.bad_cursor().to_owned())?))
+}
+
+/// When a day begins in a zone, or the one so many days later.
+fn begin_of(day: &str, zone: &TimeZone, later: i64) -> Option<Timestamp> {
+    let date: Date = day.parse().ok()?;
+    let date = date.checked_add(later.days()).ok()?;
+    Some(date.to_zoned(zone.clone()).ok()?.timestamp())
 }
 
 pub(super) fn body(feed: &Feed) -> Markup {
@@ -145,6 +204,12 @@ pub(super) fn body(feed: &Feed) -> Markup {
             (self::feed(&feed.rows, &feed.registries, &feed.reader))
         }
         (pages(feed))
+        @if feed.wrong.is_none() && !feed.rows.is_empty() {
+            p.small {
+                a href=(format!("/activity/export{}", query(&feed.asked.pairs()))) download { (t.export_csv()) }
+                " " span.muted { (t.export_text(&thousands(export::MAX_ROWS))) }
+            }
+        }
     }
 }
 
@@ -174,6 +239,15 @@ fn filters(t: Lang, asked: &Asked) -> Markup {
                     @for word in OUTCOMES { option value=(word) selected[asked.outcome.as_deref() == Some(word)] { (t.outcome_word(word)) } }
                 }
             }
+            div.field {
+                label for="from" { (t.from_day()) }
+                input id="from" name="from" type="date" value=(value(&asked.from));
+            }
+            div.field {
+                label for="to" { (t.to_day()) }
+                input id="to" name="to" type="date" value=(value(&asked.to));
+            }
+            @if let Some(at) = &asked.at { input type="hidden" name="at" value=(at); }
             button type="submit" { (t.filter()) }
         }
     }
@@ -192,17 +266,12 @@ fn shown_chips(t: Lang, asked: &Asked) -> Markup {
             t.outcome(),
             asked.outcome.as_deref().map(|word| t.outcome_word(word).to_owned()),
         ),
+        ("from", t.from_day(), asked.from.clone()),
+        ("to", t.to_day(), asked.to.clone()),
     ];
     let without = |gone: &str| {
-        let keep = |name: &str, value: &Option<String>| value.clone().filter(|_| name != gone);
-        let pairs = [
-            ("actor", keep("actor", &asked.actor)),
-            ("repository", keep("repository", &asked.repository)),
-            ("kind", keep("kind", &asked.kind)),
-            ("outcome", keep("outcome", &asked.outcome)),
-        ];
-        let pairs: Vec<_> = pairs.iter().map(|(name, value)| (*name, value.as_deref())).collect();
-        format!("/activity{}", query(&pairs))
+        let rest = asked.pairs().map(|(name, value)| (name, value.filter(|_| name != gone)));
+        format!("/activity{}", query(&rest))
     };
     chips(t, &all, without, "/activity")
 }
@@ -211,14 +280,8 @@ fn pages(feed: &Feed) -> Markup {
     let (asked, t) = (&feed.asked, feed.reader.lang);
     let link = |before: Option<&str>, trail: &[String]| {
         let trail = (!trail.is_empty()).then(|| trail.join(" "));
-        let pairs = [
-            ("actor", asked.actor.as_deref()),
-            ("repository", asked.repository.as_deref()),
-            ("kind", asked.kind.as_deref()),
-            ("outcome", asked.outcome.as_deref()),
-            ("before", before),
-            ("trail", trail.as_deref()),
-        ];
+        let mut pairs = asked.pairs().to_vec();
+        pairs.extend([("before", before), ("trail", trail.as_deref())]);
         format!("/activity{}", query(&pairs))
     };
     let newer = asked.before.as_ref().map(|_| match asked.trail.split_last() {
@@ -238,47 +301,6 @@ fn pages(feed: &Feed) -> Markup {
                 @if let Some(older) = older { a.button href=(older) { (t.older()) } }
             }
         }
-    }
-}
-
-/// Rows of the feed, the latest first.
-pub(super) fn feed(rows: &[ActivityRow], registries: &Registries, reader: &Reader) -> Markup {
-    let t = reader.lang;
-    if rows.is_empty() {
-        return empty(html! { p { (t.nothing_happened()) } });
-    }
-    html! {
-        ol.feed {
-            @for row in rows {
-                li {
-                    div.sentence { (sentence(t, row, registries)) }
-                    div.about {
-                        (reader.time(row.occurred_at)) " "
-                        @if row.outcome != "done" { (outcome(t, &row.outcome)) " " }
-                        @if let Some(rule) = row.rule.as_deref().filter(|_| row.outcome != "done") { (because(t, rule)) " " }
-                        a.event href=(path(row)) { (t.event_number(&number(row))) }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn number(row: &ActivityRow) -> String {
-    row.cursor().to_string().trim_end_matches("/0").to_owned()
-}
-
-fn path(row: &ActivityRow) -> String {
-    format!("/activity/{}", number(row).replace('/', "."))
-}
-
-/// The rule that decided, with its sentence; behind it may stand what it was decided on, as in
-/// `delete (contributor of team crew)`.
-fn because(t: Lang, rule: &str) -> Markup {
-    let name = rule.split(' ').next().unwrap_or(rule);
-    let known = Rule::EVERY.iter().find(|known| known.as_str() == name);
-    html! {
-        span { @match known { Some(known) => (t.because(&rule, &t.rule(*known))), None => code { (rule) } } }
     }
 }
 
@@ -347,7 +369,7 @@ pub(super) fn one(page: &One) -> Markup {
             div { dt { (t.event_occurred()) } dd { (reader.exactly(row.occurred_at)) } }
             div { dt { (t.event_recorded()) } dd { (reader.exactly(row.recorded_at)) } }
             div { dt { (t.event_kind()) } dd { code { (row.kind) } } }
-            div { dt { (t.event_position()) } dd { (number(row)) } }
+            div { dt { (t.event_position()) } dd { (number(row)) " " (copy(t, t.event_position(), &number(row))) } }
             div { dt { (t.event_id()) } dd { code { (row.event_id) } " " (copy(t, t.event_id(), &row.event_id.to_string())) } }
             @if let Some((address, program)) = &page.client {
                 @if let Some(address) = address { div { dt { (t.event_client()) } dd { (address) } } }
@@ -361,6 +383,7 @@ pub(super) fn one(page: &One) -> Markup {
             }
         }
         h2 { (t.event_details()) }
+        p { (copy(t, t.event_details(), &raw)) }
         pre.code tabindex="0" role="region" aria-label=(t.event_details()) { (raw) }
     }
 }
@@ -368,6 +391,18 @@ pub(super) fn one(page: &One) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_begins_and_ends_in_the_readers_zone() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let at = |text: &str| Some(text.parse().unwrap());
+        assert_eq!(begin_of("2026-11-01", &berlin, 0), at("2026-10-31T23:00:00Z"));
+        assert_eq!(begin_of("2026-11-01", &berlin, 1), at("2026-11-01T23:00:00Z"));
+        assert_eq!(begin_of("2026-03-29", &berlin, 1), at("2026-03-29T22:00:00Z"));
+        for wrong in ["", "today", "2026-02-30", "9999-12-31", "1.1.2026"] {
+            assert_eq!(begin_of(wrong, &berlin, 1), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn an_event_has_a_number_and_perhaps_a_place_in_it() {

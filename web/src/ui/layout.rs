@@ -1,5 +1,6 @@
 //! The frame around every page.
 
+use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
 use super::assets::{CSS_PATH, HTMX_PATH, JS_PATH};
@@ -23,10 +24,21 @@ pub(super) struct Frame {
     pub(super) position: Option<u64>,
     /// What has just been done.
     pub(super) flash: Option<Flash>,
+    /// Whether the page was asked for as it was.
+    pub(super) looking: Option<Looking>,
     /// In which words and whose time.
     pub(super) reader: Reader,
     /// How they like it.
     pub(super) look: Preferences,
+}
+
+/// What a page that was asked for as it was (`?at=`) shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Looking {
+    /// What had been recorded up to this event, which was then.
+    Back { event: u64, at: Timestamp },
+    /// Today all the same: the page cannot look back.
+    NotHere,
 }
 
 /// Names each message once: its variant, its code, its text.
@@ -108,11 +120,27 @@ pub(super) fn page(frame: &Frame, title: &str, body: Markup) -> Markup {
                         @if let Some(flash) = frame.flash {
                             p.notice role="status" { (flash.text(t)) }
                         }
+                        (looking(frame))
                         (body)
                     }
                 }
                 (foot(frame))
             }
+        }
+    }
+}
+
+/// Whoever looks back must not take it for today.
+fn looking(frame: &Frame) -> Markup {
+    let (t, reader) = (frame.reader.lang, &frame.reader);
+    html! {
+        @match frame.looking {
+            None => {}
+            Some(Looking::NotHere) => p.notice.warn role="status" { (t.cannot_look_back()) " " a href=(frame.path) { (t.back_to_now()) } },
+            Some(Looking::Back { event, at }) => div.notice.warn role="status" {
+                (t.as_of(&reader.exactly(at), &event)) " · " a href=(frame.path) { (t.back_to_now()) }
+                details.more { summary { (t.what_then_means()) } (t.rights_of_today()) }
+            },
         }
     }
 }

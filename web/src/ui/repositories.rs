@@ -21,6 +21,7 @@ use super::components::{
     button, command, copy, crumbs, digest, empty, first_command, pager, scroll, tabs, visibility,
 };
 use super::layout::Flash;
+use super::past::{self, Past};
 use super::reader::Reader;
 use super::visitor::{Button, Registries, Visitor, query};
 use crate::auth::SignedForm;
@@ -116,7 +117,7 @@ pub(super) async fn show_in(
 
 async fn show_place(
     ui: &UiState,
-    visitor: Visitor,
+    mut visitor: Visitor,
     registries: Registries,
     registry: RegistryName,
     rest: &str,
@@ -138,13 +139,25 @@ async fn show_place(
     let row = repositories::find(&ui.read, &registry, name, &visible).await?;
     let row = row.ok_or_else(|| visitor.missing())?;
     let one = One { registry, row, registries };
+    let looks_back =
+        matches!(place, Place::Tags(_) | Place::Tag(..) | Place::Manifest(..) | Place::Activity(_));
+    if looks_back && let Some(past) = past::asked(ui, &mut visitor).await? {
+        return match place {
+            Place::Tag(name, tag) => past::show_tag(ui, visitor, one, name, tag, past).await,
+            Place::Manifest(name, digest) => {
+                past::show_manifest(ui, visitor, one, name, digest, past).await
+            }
+            Place::Activity(name) => show_activity(ui, visitor, one, name, Some(past)).await,
+            _ => past::show_tags(ui, visitor, one, name.clone(), past).await,
+        };
+    }
     match place {
         Place::Tags(name) => show_tags(ui, visitor, one, name).await,
         Place::Tag(name, tag) => super::tags::show(ui, visitor, one, name, tag).await,
         Place::Manifest(name, digest) => {
             super::manifests::show(ui, visitor, one, name, digest).await
         }
-        Place::Activity(name) => show_activity(ui, visitor, one, name).await,
+        Place::Activity(name) => show_activity(ui, visitor, one, name, None).await,
         Place::Access(name) => super::access::show(ui, visitor, one, name).await,
         Place::Settings(name) => super::settings::show(visitor, &one, &name),
         Place::Comments(name) => super::comments::show(ui, visitor, one, name).await,
@@ -323,6 +336,7 @@ pub(super) fn body(page: &Repository) -> Markup {
             (tags)
         }
         (pager(t, (!page.first).then_some(path.as_str()), next.as_deref()))
+        (past::form(&head.reader, &path, None))
     }
 }
 
@@ -386,6 +400,7 @@ async fn show_activity(
     visitor: Visitor,
     one: One,
     name: RepositoryName,
+    past: Option<Past>,
 ) -> Result<Response, PageError> {
     visitor.must(Action::ViewActivities, &resource(&one.registry, &name))?;
     let filter = activity::Filter {
@@ -394,10 +409,14 @@ async fn show_activity(
         ..activity::Filter::default()
     };
     let viewer = super::activity::viewer(&visitor);
-    let rows = activity::page(&ui.read, &filter, &viewer, None, HAPPENED).await?;
+    let before = past.map(|past| activity::Cursor { position: past.before(), index: 0 });
+    let rows = activity::page(&ui.read, &filter, &viewer, before, HAPPENED).await?;
     let head = Head::of(&visitor, one, &name);
     let t = visitor.lang();
-    let body = activity_body(&head, &rows);
+    let body = match past {
+        Some(past) => past::activity_body(&head, &rows, past),
+        None => activity_body(&head, &rows),
+    };
     Ok(visitor.show(&t.activity_of(name.as_str()), body))
 }
 

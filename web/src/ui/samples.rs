@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod checks;
 mod gallery;
+mod past;
 
 use domain::name::{NamespaceName, RegistryName, RepositoryName, TagName, TeamName};
 use jiff::{SignedDuration, Timestamp};
@@ -387,6 +388,7 @@ pub(super) fn samples(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
     let mut all = looking(lang, text);
     all.extend(changing(lang, text));
     all.extend(administering(lang, text));
+    all.extend(past::past(lang, text));
     all
 }
 
@@ -434,6 +436,9 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
             repository: Some(mine()),
             kind: Some("content".to_owned()),
             outcome: None,
+            from: Some(mine()),
+            to: None,
+            at: Some(mine()),
             before: Some(mine()),
             trail: vec![mine()],
         },

@@ -106,6 +106,22 @@ pub(super) fn sentence(t: Lang, row: &ActivityRow, registries: &Registries) -> M
     }
 }
 
+/// The sentence of several rows that are one deed: same actor, same repository.
+pub(super) fn burst(t: Lang, rows: &[ActivityRow], registries: &Registries) -> Markup {
+    let Some(first) = rows.first() else { return html! {} };
+    let who = &html! { b { (first.actor) } };
+    let number = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let tagged = rows.iter().all(|row| row.tag.is_some());
+    let what = if tagged { t.tags(number) } else { t.manifests(number) };
+    let place = ActivityRow { tag: None, digest: None, ..first.clone() };
+    let place = &image(t, &place, registries);
+    match first.kind.as_str() {
+        "content.manifest_pushed" => t.did_push_many(who, &what, place),
+        "content.manifest_pulled" => t.did_pull_many(who, &t.times_over(number), place),
+        _ => t.did_delete_many(who, &what, place),
+    }
+}
+
 /// A token request that did not get all that it asked for.
 fn decided(t: Lang, row: &ActivityRow, who: &Markup) -> Markup {
     let nothing = Vec::new();

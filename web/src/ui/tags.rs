@@ -124,6 +124,7 @@ fn history(page: &Tag) -> Markup {
                             td data-label=(t.who()) { (change.actor) }
                             td data-label=(t.event()) {
                                 @if page.head.may_see_activity { a href=(format!("/activity/{}", change.position)) { (change.position) } } @else { (change.position) }
+                                " · " a href=(format!("{path}?at=event:{}", change.position)) { (t.repository_then()) }
                             }
                         }
                     }

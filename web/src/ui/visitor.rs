@@ -16,7 +16,7 @@ use maud::Markup;
 use projections::registries::{self, RegistryRow};
 
 use super::UiState;
-use super::layout::{Flash, Frame, page};
+use super::layout::{Flash, Frame, Looking, page};
 use super::reader::Reader;
 use crate::api::PATIENCE;
 use crate::auth::{Auth, MaybeSignedIn, Preferences, Session, SignedIn, Viewer};
@@ -71,6 +71,8 @@ impl Visitor {
         let mut this = Self::at(parts.uri.path(), &parts.headers, viewer, session);
         this.params = Params::parse(parts.uri.query().unwrap_or_default());
         this.frame.flash = flash(&parts.headers);
+        // Pages that can look back say so themselves.
+        this.frame.looking = this.params.get("at").map(|_| Looking::NotHere);
         this
     }
 
@@ -91,6 +93,7 @@ impl Visitor {
             csrf: session.as_ref().map(Session::csrf),
             position: Some(viewer.graph().position().0),
             flash: None,
+            looking: None,
             reader: Reader::of(&look, accept_language(headers), viewer.at()),
             look,
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use scraper::{ElementRef, Html, Selector};
 
-use super::super::layout::{Flash, Frame, page};
+use super::super::layout::{Flash, Frame, Looking, page};
 use super::super::sentence::sentence;
 use super::*;
 use crate::auth::Theme;
@@ -38,6 +38,7 @@ fn framed(lang: Lang, text: &str) -> Vec<(&'static str, String)> {
             csrf: Some("token".to_owned()),
             position: Some(18_204),
             flash: Some(Flash::NotYetVisible),
+            looking: Some(Looking::Back { event: 18_204, at: before(3) }),
             reader: reader(lang),
             look: Preferences { theme: Theme::Dark, ..Preferences::default() },
         },

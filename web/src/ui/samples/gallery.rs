@@ -42,6 +42,7 @@ async fn show(Path((lang, theme, number)): Path<(String, String, usize)>) -> Res
         csrf: Some("token".to_owned()),
         position: Some(18_204),
         flash: None,
+        looking: None,
         reader: reader(lang),
         look: Preferences { theme: theme.unwrap_or_default(), ..Preferences::default() },
     };

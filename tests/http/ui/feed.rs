@@ -1,0 +1,104 @@
+//! The feed: bursts, filters, and its export.
+
+use domain::namespace::Visibility;
+use tests::site::Site;
+
+use super::{browser, person, push, pushed, record, signed_in, team};
+
+async fn site(visibility: Visibility) -> Site {
+    let site = Site::start().await;
+    for name in ["alice", "eve"] {
+        site.register(name).await;
+    }
+    team(&site, "crew", "alice", visibility).await;
+    site
+}
+
+#[tokio::test]
+async fn many_pushes_at_once_are_one_row_that_unfolds() {
+    let site = site(Visibility::Public).await;
+    for n in 0..14 {
+        push(&site, "alice", &format!("crew/app:1.{n}")).await;
+    }
+    push(&site, "alice", "crew/other:1").await;
+    for n in 0..2 {
+        record(&site, person("eve"), pushed(&format!("crew/app:2.{n}"))).await;
+    }
+    let mut alice = signed_in(&site, "alice").await;
+    let page = alice.open("/activity?kind=content.manifest_pushed").await;
+    let words = page.words();
+    assert!(
+        words.contains("alice pushed 14 tags to registry.test:443/crew/app")
+            || words.contains("alice pushed 14 tags to crew/app"),
+        "{words}"
+    );
+    assert_eq!(page.count("ol.feed details"), 1);
+    assert_eq!(page.count("ol.feed details ol.feed > li"), 14, "each is still there");
+    // One burst, one other repository, two of somebody else.
+    assert_eq!(page.count(".wrap > ol.feed > li"), 4, "{words}");
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn the_feed_is_filtered_by_days_and_each_filter_is_taken_away_by_itself() {
+    let site = site(Visibility::Public).await;
+    push(&site, "alice", "crew/app:1").await;
+    let mut alice = signed_in(&site, "alice").await;
+    let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+    let page = alice.open(&format!("/activity?actor=alice&from={today}&to={today}")).await;
+    assert!(page.words().contains("alice pushed"), "{}", page.words());
+    let chips = page.attributes("a.chip", "href");
+    assert_eq!(chips.len(), 3);
+    assert!(chips.contains(
+        &"/activity?actor=alice&from=".to_owned().replace("&from=", &format!("&from={today}"))
+    ));
+    let page = alice.open("/activity?to=2020-01-01").await;
+    assert!(page.words().contains("Nothing that you may see fits"), "{}", page.words());
+    for wrong in ["from=x", "to=2026-02-30", "from=99999-01-01"] {
+        let page = alice.open(&format!("/activity?{wrong}")).await;
+        assert_eq!((page.status.as_u16(), page.count("[role=alert]")), (200, 1), "{wrong}");
+    }
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn the_export_has_every_row_that_one_may_see_and_no_other() {
+    let site = site(Visibility::Private).await;
+    // More than are read at once.
+    for n in 0..1_100 {
+        let event = pushed(&format!("crew/app:{n}"));
+        let desk = &site.ground.desk;
+        let events = vec![domain::event::NewEvent {
+            id: desk.new_id(),
+            occurred_at: desk.clock.now(),
+            meta: domain::event::Meta::by(person("alice")),
+            event: event.into(),
+        }];
+        let stream = domain::event::StreamName::stored(format!("test-{n}"));
+        let append =
+            domain::log::Append { stream, expected: domain::log::Expected::Any, key: None, events };
+        domain::log::EventLog::append(&*site.ground.log, vec![append]).await.unwrap();
+    }
+    push(&site, "alice", "crew/app:last").await;
+    let mut alice = signed_in(&site, "alice").await;
+    let page = alice.open("/activity").await;
+    assert_eq!(page.attributes("a[download]", "href"), ["/activity/export"]);
+    let page = alice.open("/activity/export?kind=content.manifest_pushed").await;
+    assert_eq!(page.headers["content-type"], "text/csv; charset=utf-8");
+    assert!(page.headers["content-disposition"].to_str().unwrap().starts_with("attachment;"));
+    assert_eq!(page.headers["x-content-type-options"], "nosniff");
+    let mut table = csv::Reader::from_reader(page.text.as_bytes());
+    let tag = table.headers().unwrap().iter().position(|name| name == "tag").unwrap();
+    let rows: Vec<_> = table.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 1_101);
+    assert_eq!(&rows[0][tag], "last", "the latest first");
+    assert_eq!(&rows[1_100][tag], "0");
+
+    let mut eve = signed_in(&site, "eve").await;
+    let page = eve.open("/activity/export").await;
+    assert!(!page.text.contains("crew/app"), "{}", page.text);
+    assert!(page.text.contains("auth.signed_in"), "{}", page.text);
+    assert_eq!(eve.open("/activity/export?from=x").await.status, 422);
+    assert!(browser(&site).open("/activity/export").await.path.starts_with("/sign-in"));
+    site.stop().await;
+}

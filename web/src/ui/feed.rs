@@ -1,0 +1,96 @@
+//! Rows of the feed: a sentence each, and bursts of the same in one row that unfolds.
+
+use domain::access::Rule;
+use jiff::SignedDuration;
+use maud::{Markup, html};
+use projections::activity::ActivityRow;
+
+use super::components::{empty, outcome};
+use super::reader::Reader;
+use super::sentence::{burst, sentence};
+use super::visitor::Registries;
+use crate::texts::Lang;
+
+/// From so many rows on, the same again and again is one row.
+const BURST: usize = 3;
+/// How far apart two of a burst may be.
+const TOGETHER: SignedDuration = SignedDuration::from_mins(10);
+/// What comes in bursts.
+const COMING_IN_BURSTS: [&str; 4] = [
+    "content.manifest_pushed",
+    "content.manifest_pulled",
+    "content.deleted",
+    "content.tag_deleted",
+];
+
+/// Rows of the feed, the latest first.
+pub(super) fn feed(rows: &[ActivityRow], registries: &Registries, reader: &Reader) -> Markup {
+    let t = reader.lang;
+    if rows.is_empty() {
+        return empty(html! { p { (t.nothing_happened()) } });
+    }
+    html! {
+        ol.feed {
+            @for run in rows.chunk_by(together) {
+                @if let [first, .., last] = run && run.len() >= BURST {
+                    li {
+                        div.sentence { (burst(t, run, registries)) }
+                        div.about { (reader.time(first.occurred_at)) " – " (reader.time(last.occurred_at)) }
+                        details.more {
+                            summary { (t.show_each(run.len())) }
+                            ol.feed { @for row in run { (one(row, registries, reader)) } }
+                        }
+                    }
+                } @else {
+                    @for row in run { (one(row, registries, reader)) }
+                }
+            }
+        }
+    }
+}
+
+fn one(row: &ActivityRow, registries: &Registries, reader: &Reader) -> Markup {
+    let t = reader.lang;
+    html! {
+        li {
+            div.sentence { (sentence(t, row, registries)) }
+            div.about {
+                (reader.time(row.occurred_at)) " "
+                @if row.outcome != "done" { (outcome(t, &row.outcome)) " " }
+                @if let Some(rule) = row.rule.as_deref().filter(|_| row.outcome != "done") { (because(t, rule)) " " }
+                a.event href=(path(row)) { (t.event_number(&number(row))) }
+            }
+        }
+    }
+}
+
+/// Whether two rows that follow each other are the same deed.
+fn together(a: &ActivityRow, b: &ActivityRow) -> bool {
+    let alike = |row: &ActivityRow| {
+        let who = (row.kind.clone(), row.actor_kind.clone(), row.actor.clone());
+        (who, row.registry.clone(), row.repository.clone())
+    };
+    let near = a.occurred_at.duration_since(b.occurred_at).abs() <= TOGETHER;
+    COMING_IN_BURSTS.contains(&a.kind.as_str())
+        && (a.outcome.as_str(), b.outcome.as_str()) == ("done", "done")
+        && near
+        && alike(a) == alike(b)
+}
+
+pub(super) fn number(row: &ActivityRow) -> String {
+    row.cursor().to_string().trim_end_matches("/0").to_owned()
+}
+
+fn path(row: &ActivityRow) -> String {
+    format!("/activity/{}", number(row).replace('/', "."))
+}
+
+/// The rule that decided, with its sentence; behind it may stand what it was decided on, as in
+/// `delete (contributor of team crew)`.
+pub(super) fn because(t: Lang, rule: &str) -> Markup {
+    let name = rule.split(' ').next().unwrap_or(rule);
+    let known = Rule::EVERY.iter().find(|known| known.as_str() == name);
+    html! {
+        span { @match known { Some(known) => (t.because(&rule, &t.rule(*known))), None => code { (rule) } } }
+    }
+}
