@@ -13,7 +13,7 @@ use domain::digest::{Descriptor, Digest};
 use domain::name::{RepositoryName, TagName};
 use domain::registry::Omitted;
 use jiff::{SignedDuration, Timestamp};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, WWW_AUTHENTICATE};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256, Sha512};
@@ -28,6 +28,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 /// The longest image configuration that is read, in bytes.
 pub const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
+/// The longest manifest or configuration that is shown to people, in bytes.
+pub const MAX_SHOWN_BYTES: usize = 256 * 1024;
+/// The most entries of one list of a configuration that are shown.
+const MAX_SHOWN_ENTRIES: usize = 100;
+/// The longest text of a configuration that is shown, in bytes.
+const MAX_SHOWN_TEXT: usize = 1_024;
 /// The longest media type kept, in bytes.
 const MAX_MEDIA_TYPE_BYTES: usize = 255;
 /// A clock is behind ours when it is so by more than this, since `Date` has whole seconds.
@@ -96,6 +102,34 @@ pub struct Manifest {
     pub references: Vec<Descriptor>,
     /// References beyond those, when there are more than one fact holds.
     pub omitted: Option<Omitted>,
+}
+
+/// A manifest as it is sent, and what its image's configuration says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inside {
+    /// The manifest's own text, indented if it is JSON.
+    pub text: String,
+    /// `None`: no image, or its configuration could not be read.
+    pub config: Option<ImageConfig>,
+}
+
+/// What an image's configuration says that is no secret by habit: of variables only the names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageConfig {
+    /// What runs.
+    pub entrypoint: Vec<String>,
+    /// With which arguments.
+    pub command: Vec<String>,
+    /// As whom.
+    pub user: Option<String>,
+    /// Where.
+    pub folder: Option<String>,
+    /// Names of variables.
+    pub variables: Vec<String>,
+    /// Ports that it listens on.
+    pub ports: Vec<String>,
+    /// Labels.
+    pub labels: Vec<(String, String)>,
 }
 
 /// See the module. Clones share connections.
@@ -231,6 +265,82 @@ impl RegistryClient {
         Ok(Some(Manifest { media_type, size: body.len() as u64, references, omitted }))
     }
 
+    /// A manifest as it is sent, and its configuration, for people to look at; `None`: there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryClientError`] for every answer but 404 and a manifest of that digest that has at
+    /// most [`MAX_SHOWN_BYTES`].
+    pub async fn inside(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<Inside>, RegistryClientError> {
+        let url = self.at(&format!("v2/{repository}/manifests/{digest}"))?;
+        let answer = self.ask(Method::GET, url, Want::Pull(repository)).await?;
+        match answer.status() {
+            StatusCode::NOT_FOUND => return Ok(None),
+            StatusCode::OK => {}
+            status => return Err(unusable(format!("{status} for a manifest"))),
+        }
+        let body = read_at_most(answer, MAX_SHOWN_BYTES).await?;
+        let json: Option<Value> = serde_json::from_slice(&body).ok();
+        let signed = json.as_ref().is_some_and(|json| json.get("signatures").is_some());
+        if !signed && is_digest_of(digest, &body) == Some(false) {
+            return Err(unusable("a manifest that is not what its digest says"));
+        }
+        let text = match &json {
+            Some(json) => serde_json::to_string_pretty(json).unwrap_or_default(),
+            None => String::from_utf8_lossy(&body).into_owned(),
+        };
+        let config = match json.as_ref().map(references) {
+            Some((all, _)) => self.image_config(repository, all.first()).await,
+            None => None,
+        };
+        Ok(Some(Inside { text, config }))
+    }
+
+    /// Whatever is wrong with a configuration, the manifest is shown without it.
+    async fn image_config(
+        &self,
+        repository: &RepositoryName,
+        config: Option<&Descriptor>,
+    ) -> Option<ImageConfig> {
+        let config = config.filter(|config| is_image_config(config.media_type.as_deref()))?;
+        let url = self.at(&format!("v2/{repository}/blobs/{}", config.digest)).ok()?;
+        let answer = self.ask(Method::GET, url, Want::Pull(repository)).await.ok()?;
+        if answer.status() != StatusCode::OK {
+            return None;
+        }
+        let body = read_at_most(answer, MAX_SHOWN_BYTES).await.ok()?;
+        if is_digest_of(&config.digest, &body) == Some(false) {
+            return None;
+        }
+        Some(image_config(&serde_json::from_slice(&body).ok()?))
+    }
+
+    /// What the registry says to somebody without a token: the status, and where it sends them.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryClientError`] when it does not answer.
+    pub async fn challenge(&self) -> Result<(u16, String), RegistryClientError> {
+        let answer = self.http.get(self.at("v2/")?).send().await?;
+        let challenge = answer.headers().get(WWW_AUTHENTICATE);
+        let challenge = challenge.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Ok((answer.status().as_u16(), challenge.to_owned()))
+    }
+
+    /// Whether the registry takes a token of ours: the status of its list of repositories.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryClientError`] when it does not answer.
+    pub async fn catalog_status(&self) -> Result<u16, RegistryClientError> {
+        let answer = self.ask(Method::GET, self.at("v2/_catalog?n=1")?, Want::Catalog).await?;
+        Ok(answer.status().as_u16())
+    }
+
     /// An image says in its configuration for which platform it is.
     async fn find_platform(
         &self,
@@ -296,10 +406,44 @@ fn says_not_there(body: &[u8]) -> bool {
     codes.any(|code| NOT_THERE.contains(&code))
 }
 
-async fn read(mut answer: Response) -> Result<Vec<u8>, RegistryClientError> {
+/// What a page shows of a configuration. Each list has an end, and so has each text.
+fn image_config(json: &Value) -> ImageConfig {
+    let config = json.get("config").unwrap_or(&Value::Null);
+    let cut = |text: &str| crate::vault::keys::cut(text, MAX_SHOWN_TEXT).to_owned();
+    let list = |name: &str| -> Vec<String> {
+        let all = config.get(name).and_then(Value::as_array).into_iter().flatten();
+        all.filter_map(Value::as_str).take(MAX_SHOWN_ENTRIES).map(cut).collect()
+    };
+    let text = |name: &str| {
+        config.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(cut)
+    };
+    let object = |name: &str| config.get(name).and_then(Value::as_object).into_iter().flatten();
+    let name_of = |variable: String| match variable.split_once('=') {
+        Some((name, _)) => name.to_owned(),
+        None => variable,
+    };
+    let labels = object("Labels").take(MAX_SHOWN_ENTRIES);
+    ImageConfig {
+        entrypoint: list("Entrypoint"),
+        command: list("Cmd"),
+        user: text("User"),
+        folder: text("WorkingDir"),
+        variables: list("Env").into_iter().map(name_of).collect(),
+        ports: object("ExposedPorts").take(MAX_SHOWN_ENTRIES).map(|(port, _)| cut(port)).collect(),
+        labels: labels
+            .filter_map(|(name, value)| Some((cut(name), cut(value.as_str()?))))
+            .collect(),
+    }
+}
+
+async fn read(answer: Response) -> Result<Vec<u8>, RegistryClientError> {
+    read_at_most(answer, MAX_ANSWER_BYTES).await
+}
+
+async fn read_at_most(mut answer: Response, most: usize) -> Result<Vec<u8>, RegistryClientError> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+        if body.len() + chunk.len() > most {
             return Err(unusable("it is too long"));
         }
         body.extend_from_slice(&chunk);
@@ -311,4 +455,37 @@ fn references(manifest: &Value) -> (Vec<Descriptor>, Option<Omitted>) {
     let list = |name: &str| manifest.get(name).and_then(Value::as_array).into_iter().flatten();
     let all = manifest.get("config").into_iter().chain(list("layers")).chain(list("manifests"));
     crate::ingest::references(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_variables_only_the_names_are_shown() {
+        let config = image_config(&json!({"config": {
+            "Entrypoint": ["/app", "--serve"], "Cmd": null, "User": "1000", "WorkingDir": "",
+            "Env": ["PATH=/bin", "TOKEN=secret", "BARE"], "ExposedPorts": {"80/tcp": {}},
+            "Labels": {"a": "b", "number": 7},
+        }}));
+        assert_eq!(config.entrypoint, ["/app", "--serve"]);
+        assert_eq!(config.variables, ["PATH", "TOKEN", "BARE"]);
+        assert_eq!((config.user.as_deref(), config.folder.as_deref()), (Some("1000"), None));
+        assert_eq!(config.ports, ["80/tcp"]);
+        assert_eq!(config.labels, [("a".to_owned(), "b".to_owned())]);
+        assert!(!format!("{config:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_configuration_that_is_none_or_has_no_end_shows_little() {
+        for wrong in [json!(null), json!([]), json!({"config": 7}), json!({"config": {"Env": 7}})] {
+            assert_eq!(image_config(&wrong), ImageConfig::default());
+        }
+        let many: Vec<_> = (0..10_000).map(|n| format!("V{n}={}", "x".repeat(10_000))).collect();
+        let config = image_config(&json!({"config": {"Env": many, "User": "ä".repeat(5_000)}}));
+        assert_eq!(config.variables.len(), MAX_SHOWN_ENTRIES);
+        assert!(config.user.is_some_and(|user| user.len() <= MAX_SHOWN_TEXT));
+    }
 }

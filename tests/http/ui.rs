@@ -6,6 +6,7 @@ mod browser;
 mod comments;
 mod feed;
 mod hostile;
+mod inside;
 mod journeys;
 mod languages;
 mod live;

@@ -44,7 +44,7 @@ async fn the_feed_is_filtered_by_days_and_each_filter_is_taken_away_by_itself() 
     let site = site(Visibility::Public).await;
     push(&site, "alice", "crew/app:1").await;
     let mut alice = signed_in(&site, "alice").await;
-    let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+    let today = site.ground.desk.clock.now().strftime("%Y-%m-%d").to_string();
     let page = alice.open(&format!("/activity?actor=alice&from={today}&to={today}")).await;
     assert!(page.words().contains("alice pushed"), "{}", page.words());
     let chips = page.attributes("a.chip", "href");

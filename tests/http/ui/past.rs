@@ -5,7 +5,6 @@ use domain::log::EventLog as _;
 use domain::name::TagName;
 use domain::namespace::Visibility;
 use domain::registry::ContentEvent;
-use jiff::Timestamp;
 use tests::site::Site;
 
 use super::browser::{Browser, Page};
@@ -139,7 +138,7 @@ async fn a_moment_that_is_none_is_refused_with_a_sentence() {
     push(&site, "alice", "crew/app:1").await;
     let mut alice = signed_in(&site, "alice").await;
     let head = site.ground.log.head().await.unwrap().0;
-    let ahead = Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    let ahead = site.ground.desk.clock.now() + jiff::SignedDuration::from_hours(1);
     for (at, words) in [
         ("yesterday".to_owned(), "no moment"),
         ("event:".to_owned(), "no moment"),

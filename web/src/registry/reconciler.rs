@@ -153,30 +153,35 @@ impl Reconciler {
     }
 
     fn tokens(&self, service: &str) -> Tokens {
-        let (signer, desk, service) = (self.signer.clone(), self.desk.clone(), service.to_owned());
-        Arc::new(move |want| {
-            let access = match want {
-                Want::Catalog => Access {
-                    kind: "registry",
-                    name: "catalog".to_owned(),
-                    actions: vec![Word(ScopeAction::All)],
-                },
-                Want::Pull(repository) => Access {
-                    kind: "repository",
-                    name: repository.to_string(),
-                    actions: vec![Word(ScopeAction::Pull)],
-                },
-            };
-            let wanted = Wanted {
-                subject: SUBJECT,
-                audience: &service,
-                access: &[access],
-                id: &desk.new_id().to_string(),
-                now: desk.clock.now(),
-            };
-            signer.sign(&wanted).map_err(|error| error.to_string())
-        })
+        own_tokens(&self.signer, &self.desk, service)
     }
+}
+
+/// Tokens for what we read in a registry ourselves.
+pub(crate) fn own_tokens(signer: &Signer, desk: &Desk, service: &str) -> Tokens {
+    let (signer, desk, service) = (signer.clone(), desk.clone(), service.to_owned());
+    Arc::new(move |want| {
+        let access = match want {
+            Want::Catalog => Access {
+                kind: "registry",
+                name: "catalog".to_owned(),
+                actions: vec![Word(ScopeAction::All)],
+            },
+            Want::Pull(repository) => Access {
+                kind: "repository",
+                name: repository.to_string(),
+                actions: vec![Word(ScopeAction::Pull)],
+            },
+        };
+        let wanted = Wanted {
+            subject: SUBJECT,
+            audience: &service,
+            access: &[access],
+            id: &desk.new_id().to_string(),
+            now: desk.clock.now(),
+        };
+        signer.sign(&wanted).map_err(|error| error.to_string())
+    })
 }
 
 /// Comparisons under way, at most one a registry.

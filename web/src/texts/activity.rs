@@ -75,8 +75,8 @@ sentences! {
 }
 
 words! {
-    from_day: "From day" | "Ab Tag";
-    to_day: "To day" | "Bis Tag";
+    first_day: "From day" | "Ab Tag";
+    last_day: "To day" | "Bis Tag";
     no_day: "A day looks like 2026-11-01." | "Ein Tag sieht aus wie 2026-11-01.";
     export_csv: "Export as CSV" | "Als CSV exportieren";
     did_rotate_key: "The signing key changed" | "Der Signaturschlüssel hat gewechselt";

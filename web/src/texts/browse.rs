@@ -3,6 +3,18 @@
 use super::{phrases, sentences, words};
 
 words! {
+    inside: "As the registry has it" | "Wie die Registry es hat";
+    ask_registry: "Ask the registry" | "Die Registry fragen";
+    ask_registry_text: "for the manifest itself, and for what the image's configuration says." | "nach dem Manifest selbst und danach, was die Konfiguration des Images sagt.";
+    inside_gone: "The registry has no such manifest any more." | "Die Registry hat kein solches Manifest mehr.";
+    inside_failed: "The registry does not answer, or with something that cannot be shown." | "Die Registry antwortet nicht, oder mit etwas, das sich nicht zeigen lässt.";
+    inside_busy: "Too many ask the registry at this moment. Try again in a few seconds." | "Gerade fragen zu viele die Registry. Versuchen Sie es in ein paar Sekunden wieder.";
+    entrypoint: "Entrypoint" | "Entrypoint";
+    image_command: "Command" | "Befehl";
+    runs_as: "Runs as" | "Läuft als";
+    working_folder: "Working directory" | "Arbeitsordner";
+    ports: "Ports" | "Ports";
+    variables: "Variables" | "Variablen";
     no_moment: "That is no moment. Say a time, such as 2026-11-01T12:00, or an event, such as event:18204."
         | "Das ist kein Zeitpunkt. Nennen Sie eine Zeit wie 2026-11-01T12:00 oder ein Ereignis wie event:18204.";
     moment_ahead: "That has not happened yet: only what is recorded can be looked back at." | "Das ist noch nicht geschehen: Zurückblicken lässt sich nur auf Aufgezeichnetes.";

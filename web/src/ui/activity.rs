@@ -240,11 +240,11 @@ fn filters(t: Lang, asked: &Asked) -> Markup {
                 }
             }
             div.field {
-                label for="from" { (t.from_day()) }
+                label for="from" { (t.first_day()) }
                 input id="from" name="from" type="date" value=(value(&asked.from));
             }
             div.field {
-                label for="to" { (t.to_day()) }
+                label for="to" { (t.last_day()) }
                 input id="to" name="to" type="date" value=(value(&asked.to));
             }
             @if let Some(at) = &asked.at { input type="hidden" name="at" value=(at); }
@@ -266,8 +266,8 @@ fn shown_chips(t: Lang, asked: &Asked) -> Markup {
             t.outcome(),
             asked.outcome.as_deref().map(|word| t.outcome_word(word).to_owned()),
         ),
-        ("from", t.from_day(), asked.from.clone()),
-        ("to", t.to_day(), asked.to.clone()),
+        ("from", t.first_day(), asked.from.clone()),
+        ("to", t.last_day(), asked.to.clone()),
     ];
     let without = |gone: &str| {
         let rest = asked.pairs().map(|(name, value)| (name, value.filter(|_| name != gone)));

@@ -1,11 +1,15 @@
 //! One content by its digest: what it holds, and which tags point to it.
 
+use std::time::Duration;
+
 use axum::response::Response;
-use commands::registry::is_manifest;
+use commands::registry::{Inside, RegistryClient, is_manifest};
 use domain::digest::Digest;
 use domain::name::RepositoryName;
 use maud::{Markup, html};
 use projections::manifests::{self, ManifestRow, ReferenceRow};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::UiState;
 use super::components::{command, copy, crumbs, digest, scroll};
@@ -13,13 +17,56 @@ use super::reader::Reader;
 use super::repositories::{Head, One, platforms};
 use super::visitor::Visitor;
 use crate::error::PageError;
-use crate::texts::thousands;
+use crate::registry::reconciler::own_tokens;
+use crate::texts::{Lang, thousands};
 
 /// What the page shows.
 pub(super) struct Manifest {
     pub(super) head: Head,
     pub(super) row: ManifestRow,
     pub(super) references: Vec<ReferenceRow>,
+    /// What the registry itself says, if it was asked.
+    pub(super) inside: Option<Looked>,
+}
+
+/// What came of asking the registry.
+pub(super) enum Looked {
+    Found(Inside),
+    /// It has no such manifest any more.
+    Gone,
+    /// It does not answer, or not in a way that can be shown.
+    Failed,
+    /// Too many ask at once.
+    Busy,
+}
+
+/// How long the registry may take, in all.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// So many pages ask registries at once: each holds a connection and what it reads.
+const ASKING: usize = 4;
+
+/// Asks the registry, with a token of our own: whoever sees this page sees the repository.
+async fn look_inside(
+    ui: &UiState,
+    one: &One,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Looked {
+    static ASKS: Semaphore = Semaphore::const_new(ASKING);
+    let Ok(_turn) = ASKS.try_acquire() else { return Looked::Busy };
+    let row = one.registries.0.iter().find(|row| row.name == one.registry.as_str());
+    let Some(row) = row else { return Looked::Failed };
+    let tokens = own_tokens(&ui.signer, &ui.auth.desk, &row.service);
+    let asked = async { RegistryClient::new(&row.url, tokens)?.inside(repository, digest).await };
+    match timeout(PATIENCE, asked).await {
+        Ok(Ok(Some(inside))) => Looked::Found(inside),
+        Ok(Ok(None)) => Looked::Gone,
+        Ok(Err(error)) => {
+            tracing::info!(registry = %one.registry, %error, "a manifest could not be shown");
+            Looked::Failed
+        }
+        Err(_) => Looked::Failed,
+    }
 }
 
 /// `GET /r/{name}/-/manifests/{digest}`
@@ -33,7 +80,11 @@ pub(super) async fn show(
     let row = manifests::find(&ui.read, &one.registry, &repository, &digest).await?;
     let row = row.ok_or_else(PageError::not_found)?;
     let references = manifests::references(&ui.read, &one.registry, &repository, &digest).await?;
-    let page = Manifest { head: Head::of(&visitor, one, &repository), row, references };
+    let inside = match visitor.params.get("raw") {
+        Some(_) => Some(look_inside(ui, &one, &repository, &digest).await),
+        None => None,
+    };
+    let page = Manifest { head: Head::of(&visitor, one, &repository), row, references, inside };
     Ok(visitor.show(&format!("{repository}@{digest}"), body(&page)))
 }
 
@@ -64,8 +115,54 @@ pub(super) fn body(page: &Manifest) -> Markup {
             ul.chips { @for tag in &row.tags { li { a.chip href=(format!("{path}/-/tags/{tag}")) { (tag) } } } }
         }
         (holds(reader, &path, &page.references))
+        h2 id="inside" { (t.inside()) }
+        @match &page.inside {
+            None => p { a.button href=(format!("{path}/-/manifests/{}?raw=1#inside", row.digest)) { (t.ask_registry()) } " " span.muted { (t.ask_registry_text()) } },
+            Some(Looked::Gone) => p.notice.warn { (t.inside_gone()) },
+            Some(Looked::Failed) => p.notice.warn { (t.inside_failed()) },
+            Some(Looked::Busy) => p.notice.warn { (t.inside_busy()) },
+            Some(Looked::Found(inside)) => (found(t, inside)),
+        }
     }
 }
+
+/// The configuration in words, and the manifest as it is.
+fn found(t: Lang, inside: &Inside) -> Markup {
+    html! {
+        @if let Some(config) = &inside.config {
+            dl.list {
+                @for (name, words) in [(t.entrypoint(), &config.entrypoint), (t.image_command(), &config.command)] {
+                    @if !words.is_empty() { div { dt { (name) } dd { code { (words.join(" ")) } } } }
+                }
+                @if let Some(user) = &config.user { div { dt { (t.runs_as()) } dd { code { (user) } } } }
+                @if let Some(folder) = &config.folder { div { dt { (t.working_folder()) } dd { code { (folder) } } } }
+                @if !config.ports.is_empty() { div { dt { (t.ports()) } dd { (config.ports.join(", ")) } } }
+                @if !config.variables.is_empty() { div { dt { (t.variables()) } dd { code { (config.variables.join(", ")) } } } }
+                @for (name, value) in &config.labels {
+                    div { dt { code { (name) } } dd { (label(name, value)) } }
+                }
+            }
+        }
+        p { (copy(t, t.manifest(), &inside.text)) }
+        pre.code tabindex="0" role="region" aria-label=(t.manifest()) { (inside.text) }
+    }
+}
+
+/// Where an image says its source is, as a link.
+fn label(name: &str, value: &str) -> Markup {
+    let address = (value.starts_with("https://") || value.starts_with("http://"))
+        && !value.chars().any(|c| c.is_whitespace() || c.is_control());
+    html! {
+        @if LINKS.contains(&name) && address { a href=(value) rel="nofollow noopener noreferrer" { (value) } } @else { (value) }
+    }
+}
+
+/// Labels whose values are addresses.
+const LINKS: [&str; 3] = [
+    "org.opencontainers.image.source",
+    "org.opencontainers.image.url",
+    "org.opencontainers.image.documentation",
+];
 
 /// Configuration and layers, or the images of an index, which are pages of their own.
 pub(super) fn holds(reader: &Reader, path: &str, references: &[ReferenceRow]) -> Markup {
@@ -94,5 +191,22 @@ pub(super) fn holds(reader: &Reader, path: &str, references: &[ReferenceRow]) ->
                 }
             }))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_source_of_an_image_is_a_link_if_it_leads_to_the_web() {
+        let source = |value| label("org.opencontainers.image.source", value).into_string();
+        assert!(
+            source("https://example.org/a").starts_with("<a href=\"https://example.org/a\" rel=")
+        );
+        for text in ["javascript:alert(1)", "//example.org", "example.org", "https://a b"] {
+            assert!(!source(text).contains("<a"), "{text}");
+        }
+        assert!(!label("maintainer", "https://example.org").into_string().contains("<a"));
     }
 }

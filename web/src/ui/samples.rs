@@ -5,6 +5,7 @@ mod checks;
 mod gallery;
 mod past;
 
+use commands::registry::{ImageConfig, Inside};
 use domain::name::{NamespaceName, RegistryName, RepositoryName, TagName, TeamName};
 use jiff::{SignedDuration, Timestamp};
 use maud::Markup;
@@ -22,6 +23,7 @@ use projections::teams::{MemberRow, TeamRow};
 use projections::users::UserRow;
 use serde_json::json;
 
+use super::manifests::Looked;
 use super::reader::Reader;
 use super::repositories::list;
 use super::sessions::Ways;
@@ -516,7 +518,19 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
             tags,
         },
         references: vec![reference()],
+        inside: None,
     };
+    let inside = Inside {
+        text: format!("{{\n  \"x\": \"{text}\"\n}}"),
+        config: Some(ImageConfig {
+            entrypoint: vec![mine(), mine()],
+            user: Some(mine()),
+            variables: vec!["PATH".to_owned(), mine()],
+            labels: vec![(mine(), mine())],
+            ..ImageConfig::default()
+        }),
+    };
+    let looked = |looked: Looked| manifests::Manifest { inside: Some(looked), ..manifest(vec![]) };
     let access = |full: bool| access::Access {
         head: repository_head(lang, text),
         namespace: namespace("team", text),
@@ -581,6 +595,10 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         ("tag", tags::body(&one_tag(true))),
         ("tag, gone", tags::body(&one_tag(false))),
         ("manifest", manifests::body(&manifest(vec![mine()]))),
+        ("manifest, from the registry", manifests::body(&looked(Looked::Found(inside)))),
+        ("manifest, gone there", manifests::body(&looked(Looked::Gone))),
+        ("manifest, not answered", manifests::body(&looked(Looked::Failed))),
+        ("manifest, busy", manifests::body(&looked(Looked::Busy))),
         ("manifest, no tag", manifests::body(&manifest(vec![]))),
         ("activity", activity::body(&feed(rows(text), None))),
         ("activity, nothing", activity::body(&feed(vec![], None))),
