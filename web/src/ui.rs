@@ -32,6 +32,7 @@ mod past;
 mod people;
 mod preferences;
 mod reader;
+mod registry_test;
 mod repositories;
 mod search;
 mod security;
@@ -164,6 +165,7 @@ pub fn router(state: UiState) -> Router {
             get(admin_registries::show).post(admin_registries::change),
         )
         .route("/admin/registries/{name}/secret", post(admin_registries::rotate))
+        .route("/admin/registries/{name}/test", post(admin_registries::test))
         .route("/admin/keys", get(admin::show_keys))
         .route("/help", get(help::show))
         // The original's addresses, which people have in their bookmarks.

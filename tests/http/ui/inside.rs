@@ -128,3 +128,23 @@ async fn nobody_makes_us_ask_for_what_they_may_not_see() {
     assert_eq!(asked.0.load(Ordering::Relaxed), before);
     site.stop().await;
 }
+
+#[tokio::test]
+async fn an_administrator_tries_a_registry_out_step_by_step() {
+    let (site, _) = site().await;
+    let mut ada = signed_in(&site, tests::site::ADMINISTRATOR).await;
+    let page = ada.open("/admin/registries/main").await;
+    let page = ada.submit(&page, "/admin/registries/main/test", &[]).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    assert_eq!(page.count("tbody tr"), 5);
+    assert_eq!(page.all("tbody .badge"), ["good", "not good", "not good", "good", "not good"]);
+    assert!(page.words().contains("It has told us nothing yet"), "{}", page.words());
+
+    let mut alice = signed_in(&site, "alice").await;
+    let token = alice.csrf("/me").await;
+    let path = "/admin/registries/main/test";
+    let request = alice.request(reqwest::Method::POST, path).form(&[("csrf", token)]);
+    assert_eq!(alice.ask(request, path).await.status, 403);
+    assert_eq!(ada.open(path).await.status, 405, "looking at a page tries nothing out");
+    site.stop().await;
+}

@@ -3,6 +3,30 @@
 use super::{phrases, sentences, words};
 
 words! {
+    test_it: "Try it out" | "Ausprobieren";
+    test_title: "What came of trying it out" | "Was das Ausprobieren ergab";
+    test_step: "Step" | "Schritt";
+    test_took: "Time" | "Dauer";
+    test_good: "good" | "gut";
+    test_bad: "not good" | "nicht gut";
+    test_reach: "Reach it" | "Erreichen";
+    test_realm: "Where it sends clients" | "Wohin es Clients schickt";
+    test_token: "A token of ours" | "Ein Token von uns";
+    test_clock: "Its clock" | "Seine Uhr";
+    test_notifications: "What it tells us" | "Was es uns meldet";
+    test_reached: "It answers." | "Sie antwortet.";
+    test_not_reached: "Nothing answers at its address. See that it runs, and that the address is right." | "Unter der Adresse antwortet nichts. Sehen Sie nach, ob sie läuft und die Adresse stimmt.";
+    test_no_url: "Its address is none." | "Ihre Adresse ist keine.";
+    test_no_challenge: "It asks for no token: set its auth.token." | "Sie verlangt kein Token: Setzen Sie ihr auth.token.";
+    test_other_realm: "It sends clients elsewhere: set its auth.token.realm, or our http.external_url." | "Sie schickt Clients woandershin: Setzen Sie ihr auth.token.realm oder unser http.external_url.";
+    test_other_service: "It calls itself otherwise: set its auth.token.service, or its service here." | "Sie nennt sich anders: Setzen Sie ihr auth.token.service oder hier ihren Dienst.";
+    test_sends_here: "It sends them here." | "Sie schickt sie hierher.";
+    test_token_taken: "It takes it." | "Sie nimmt es an.";
+    test_token_refused: "It refuses it: see its auth.token.issuer and rootcertbundle." | "Sie lehnt es ab: Sehen Sie nach ihrem auth.token.issuer und rootcertbundle.";
+    test_clock_good: "It goes by ours." | "Sie geht wie unsere.";
+    test_clock_off: "It is a minute or more behind: new tokens would be refused." | "Sie geht eine Minute oder mehr nach: Neue Token würden abgelehnt.";
+    test_told: "It has told us what happens in it." | "Sie hat uns gemeldet, was in ihr geschieht.";
+    test_never_told: "It has told us nothing yet. Push something, or see its notifications." | "Sie hat uns noch nichts gemeldet. Pushen Sie etwas, oder sehen Sie nach ihren notifications.";
     admin_overview: "Overview" | "Überblick";
     admin_users: "Users" | "Personen";
     admin_registries: "Registries" | "Registries";

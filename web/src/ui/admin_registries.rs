@@ -13,12 +13,13 @@ use serde::Deserialize;
 
 use super::UiState;
 use super::admin::head;
-use super::components::{Field, command, crumbs, csrf, empty, scroll, wrong};
+use super::components::{Field, button, command, crumbs, csrf, empty, scroll, wrong};
 use super::forms::reason;
 use super::layout::Flash;
 use super::members::own_password;
 use super::reader::Reader;
-use super::visitor::{Member, Visitor};
+use super::registry_test::{self, Step};
+use super::visitor::{Button, Member, Visitor};
 use crate::auth::SignedForm;
 use crate::error::PageError;
 use crate::texts::{Lang, Said as _};
@@ -188,6 +189,8 @@ pub(super) struct One {
     pub(super) secret: Option<String>,
     pub(super) wrong: Option<String>,
     pub(super) wrong_password: Option<&'static str>,
+    /// What came of trying it out.
+    pub(super) tested: Vec<Step>,
     /// Our own address, as registries reach it.
     pub(super) origin: String,
     /// Who we say that signs.
@@ -224,6 +227,7 @@ async fn one(
         secret: None,
         wrong,
         wrong_password: None,
+        tested: vec![],
         origin: ui.auth.external.origin().to_owned(),
         issuer: ui.signer.issuer().to_owned(),
         bundle: ui.signer.bundle().unwrap_or_default(),
@@ -244,6 +248,8 @@ pub(super) fn body(page: &One) -> Markup {
                 (command(t, t.registry_secret(), secret))
             }
         }
+        @if !page.tested.is_empty() { (registry_test::table(&page.reader, &page.tested)) }
+        (button(&page.csrf, &format!("{to}/test"), t.test_it(), "", None))
         (wrong(page.wrong.as_deref()))
         form method="post" action=(to) data-guard {
             (csrf(&page.csrf))
@@ -308,6 +314,20 @@ pub(super) async fn change(
             Ok(visitor.again(&page.row.name, body(&page)))
         }
     }
+}
+
+/// `POST /admin/registries/{name}/test`: tries it out, and shows each step. Changes nothing, but costs
+/// others something, so it takes a form.
+pub(super) async fn test(
+    State(ui): State<UiState>,
+    Path(name): Path<String>,
+    SignedForm { by, form: Button {}, headers }: SignedForm<Button>,
+) -> Result<Response, PageError> {
+    let visitor = Visitor::of("/admin/registries", by, &headers);
+    let page = one(&ui, &visitor, &name, None, None).await?;
+    let tested = registry_test::run(&ui, &page.row).await?;
+    let page = One { tested, ..page };
+    Ok(visitor.show(&page.row.name, body(&page)))
 }
 
 /// `POST /admin/registries/{name}/secret`: the only page that ever shows it; an answer and no

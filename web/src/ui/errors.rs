@@ -64,7 +64,7 @@ fn title(t: Lang, status: StatusCode) -> &'static str {
         404 => t.error_not_found(),
         405 => t.error_method(),
         413 => t.error_too_much(),
-        422 => t.error_not_possible(),
+        409 | 415 | 422 => t.error_not_possible(),
         429 => t.error_too_many(),
         503 => t.error_unavailable(),
         500..=599 => t.error_internal(),

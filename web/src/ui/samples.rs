@@ -31,7 +31,8 @@ use super::visitor::Registries;
 use super::{
     access, activity, admin, admin_registries, admin_users, comments, errors, help, home,
     manifests, me, members, namespace_settings, namespaces, password, people, preferences,
-    repositories, search, security, sessions, settings, setup, sign_up, tags, teams, tokens,
+    registry_test, repositories, search, security, sessions, settings, setup, sign_up, tags, teams,
+    tokens,
 };
 use crate::auth::{Begun, Preferences};
 use crate::texts::Lang;
@@ -871,6 +872,7 @@ fn administering(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         secret: secret.then(mine),
         wrong: secret.then(mine),
         wrong_password: secret.then(|| lang.password_wrong()),
+        tested: if secret { registry_test::sample() } else { vec![] },
         origin: "https://portus.example.org".to_owned(),
         issuer: "portus.example.org".to_owned(),
         bundle: mine(),
