@@ -1,38 +1,10 @@
 //! Pictures for the documents: `make screenshots`.
 
 use super::chromium::Chromium;
-use super::{samples, world};
+use super::world;
 
 /// Where to: a folder; without it nothing is taken.
 pub(crate) const FOLDER: &str = "PORTUS_TEST_SCREENSHOTS";
-
-/// Part of the names of the samples that are to be taken too, in both themes, wide and narrow: for
-/// whoever changes a page and wants to look at it.
-const SAMPLES: &str = "PORTUS_TEST_SAMPLES";
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn samples_are_taken_that_somebody_wants_to_look_at() {
-    let Some(folder) = std::env::var_os(FOLDER).map(std::path::PathBuf::from) else { return };
-    let Ok(wanted) = std::env::var(SAMPLES) else { return };
-    let Some(browser) = Chromium::start().await else { return };
-    let origin = format!("http://{}", samples::gallery().await);
-    std::fs::create_dir_all(&folder).unwrap();
-    for (number, name) in samples::names(&origin).await.iter().enumerate() {
-        if !name.contains(&wanted) {
-            continue;
-        }
-        for scheme in ["light", "dark"] {
-            browser.scheme(scheme).await;
-            for (width, lang) in [(1_280, "en"), (320, "de")] {
-                browser.size(width, 900).await;
-                browser.open(&format!("{origin}/{lang}/auto/{number}")).await;
-                let picture = browser.picture().await;
-                std::fs::write(folder.join(format!("{name} {width} {scheme}.png")), picture)
-                    .unwrap();
-            }
-        }
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pictures_are_taken_where_somebody_wants_them() {

@@ -15,14 +15,14 @@ const FULL: &str = r#"{resultTypes: ["violations"], runOnly: {type: "tag",
 /// Colours alone: in the dark nothing else is different.
 const COLOURS: &str = r#"{resultTypes: ["violations"], runOnly: {type: "rule", values: ["color-contrast", "link-in-text-block"]}}"#;
 
-pub(super) async fn gallery() -> SocketAddr {
+async fn gallery() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, web::ui::gallery()).await.unwrap() });
     address
 }
 
-pub(super) async fn names(origin: &str) -> Vec<String> {
+async fn names(origin: &str) -> Vec<String> {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let list = http.get(format!("{origin}/")).send().await.unwrap().text().await.unwrap();
     list.lines().map(str::to_owned).collect()
