@@ -122,7 +122,7 @@ words! {
 
     search_hint: "Names are found by any part of them: my-app, team/app:1.2, or the beginning of a digest."
         | "Namen findet jeder Teil von ihnen: my-app, team/app:1.2, oder der Anfang eines Digests.";
-    search_fewer: "Fewer or shorter words find more: each word must occur in the name." | "Weniger oder kürzere Wörter finden mehr: Jedes Wort muss im Namen vorkommen.";
+    search_fewer: "Fewer or shorter words find more: each word must occur in the name or in the description." | "Weniger oder kürzere Wörter finden mehr: Jedes Wort muss im Namen oder in der Beschreibung vorkommen.";
     search_tag: "A tag is found with its repository: app:1.2." | "Einen Tag findet man mit seinem Repository: app:1.2.";
     search_others: "What belongs to others is not shown. An owner of the team can add you." | "Was anderen gehört, wird nicht gezeigt. Ein Besitzer des Teams kann Sie aufnehmen.";
     only_similar: "Some are only similar to what you typed." | "Manches ähnelt nur dem, was Sie eingegeben haben.";
