@@ -243,6 +243,13 @@ async fn a_team_its_namespace_and_its_repositories() {
     let found = bob.json(&["search", &digest[..19], "--kind", "manifest"]).await;
     assert_eq!(found["manifests"]["hits"][0]["digest"], digest.as_str());
     assert_eq!(carol.run(&["search", "checkout"]).await.out, "");
+    let none = bob.run(&["search", "checkout", "--visibility", "public"]).await;
+    assert!(
+        none.out.is_empty() && none.err.contains("without filters there would be"),
+        "{}",
+        none.err
+    );
+    bob.done(&["search", "checkout", "--namespace", "payments", "--since", "24h"]).await;
 
     let feed =
         ["activity", "--repository", "payments/checkout", "--kind", "content.manifest_pushed"];
