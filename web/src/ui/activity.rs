@@ -215,6 +215,10 @@ pub(super) fn body(feed: &Feed) -> Markup {
 
 fn filters(t: Lang, asked: &Asked) -> Markup {
     let value = |value: &Option<String>| value.clone().unwrap_or_default();
+    // A browser complains of a day that is none, and shows nothing.
+    let day = |text: &Option<String>| {
+        text.clone().filter(|text| text.parse::<Date>().is_ok()).unwrap_or_default()
+    };
     html! {
         form.filters action="/activity" method="get" {
             div.field {
@@ -241,11 +245,11 @@ fn filters(t: Lang, asked: &Asked) -> Markup {
             }
             div.field {
                 label for="from" { (t.first_day()) }
-                input id="from" name="from" type="date" value=(value(&asked.from));
+                input id="from" name="from" type="date" value=(day(&asked.from));
             }
             div.field {
                 label for="to" { (t.last_day()) }
-                input id="to" name="to" type="date" value=(value(&asked.to));
+                input id="to" name="to" type="date" value=(day(&asked.to));
             }
             @if let Some(at) = &asked.at { input type="hidden" name="at" value=(at); }
             button type="submit" { (t.filter()) }
