@@ -5,15 +5,17 @@
 //! old name does not inherit the old one's feed.
 
 pub(crate) mod fold;
+mod look;
 
 use domain::access::Visible;
 use domain::event::Sealed;
 use domain::name::{NamespaceName, RegistryName, RepositoryName, TeamName, UserName};
 use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
 use uuid::Uuid;
 
-use crate::read::{Paging, ReadModels, Rights, row};
+pub(crate) use self::look::STATEMENTS;
+pub use self::look::{LOOK_BACK, LOOK_BACK_OWN, Slice, has_news, one, page};
+use crate::read::row;
 
 row! {
     /// Something that has happened.
@@ -134,8 +136,26 @@ pub struct Filter {
     pub from: Option<Timestamp>,
     /// Recorded before.
     pub to: Option<Timestamp>,
-    /// At this place or after it.
-    pub at: Option<Cursor>,
+}
+
+impl Filter {
+    /// How many of its parts are set. A repository is meant in its registry, so they count as one.
+    fn parts(&self) -> usize {
+        [
+            self.actor.is_some(),
+            self.registry.is_some() && self.repository.is_none(),
+            self.namespace.is_some(),
+            self.repository.is_some(),
+            self.team.is_some(),
+            self.kind.is_some(),
+            self.outcome.is_some(),
+            self.from.is_some(),
+            self.to.is_some(),
+        ]
+        .into_iter()
+        .filter(|set| *set)
+        .count()
+    }
 }
 
 /// Whose eyes the feed is for.
@@ -147,89 +167,4 @@ pub struct Viewer {
     pub user: Option<UserName>,
     /// Auditors see everything (as administrators do by [`Visible::everything`]).
     pub auditor: bool,
-}
-
-/// `LIMIT` must not make the planner walk the whole feed for a filter that an index answers, so
-/// each optional filter is written to be folded away when its parameter is null.
-const PAGE: &str = "SELECT a.position, a.index, a.event_id, a.recorded_at, a.occurred_at, a.kind,
-        a.outcome, a.actor_kind, a.actor, a.registry, a.namespace, a.repository, a.tag, a.digest,
-        a.team, a.user_name, a.rule, a.detail, a.seal_key, a.seal_box, a.seal_data
-    FROM activity a
-    WHERE ($1 OR a.team = ANY($5) OR a.user_name = $6
-        OR (a.actor = $6 AND a.actor_kind IN ('user', 'bot'))
-        OR (a.namespace_id IS NOT NULL
-            AND (a.registry, a.repository) IN (SELECT * FROM unnest($7::text[], $8::text[])))
-        OR EXISTS (SELECT FROM namespaces n WHERE n.id = a.namespace_id
-             AND (n.visibility = ANY($2)
-               OR (n.registry, n.name) IN (SELECT * FROM unnest($3::text[], $4::text[])))))
-      AND ($9::text IS NULL OR a.actor = $9)
-      AND ($10::text IS NULL OR a.registry = $10)
-      AND ($11::text IS NULL OR a.namespace = $11)
-      AND ($12::text IS NULL OR a.repository = $12)
-      AND ($13::text IS NULL OR a.team = $13)
-      AND ($14::text IS NULL OR a.kind = $14 OR starts_with(a.kind, $14 || '.'))
-      AND ($15::text IS NULL OR a.outcome = $15)
-      AND ($16::timestamptz IS NULL OR a.recorded_at >= $16)
-      AND ($17::timestamptz IS NULL OR a.recorded_at < $17)
-      AND ($18::bigint IS NULL OR (a.position, a.index) < ($18, $19::int))
-      AND ($21::bigint IS NULL OR (a.position, a.index) >= ($21, $22::int))
-    ORDER BY a.position DESC, a.index DESC LIMIT $20";
-
-pub(crate) const STATEMENTS: &[&str] = &[PAGE];
-
-/// Up to `limit` rows that `viewer` may see, the latest first, before `before`.
-///
-/// # Errors
-///
-/// The database's.
-pub async fn page(
-    read: &ReadModels,
-    filter: &Filter,
-    viewer: &Viewer,
-    before: Option<Cursor>,
-    limit: i64,
-) -> Result<Vec<ActivityRow>, sqlx::Error> {
-    let rights = Rights::of(&viewer.visible);
-    sqlx::query_as(PAGE)
-        .bind(rights.everything || viewer.auditor)
-        .bind(rights.visibilities)
-        .bind(rights.namespaces.0)
-        .bind(rights.namespaces.1)
-        .bind(rights.teams)
-        .bind(viewer.user.as_ref().map(UserName::as_str))
-        .bind(rights.repositories.0)
-        .bind(rights.repositories.1)
-        .bind(&filter.actor)
-        .bind(filter.registry.as_ref().map(RegistryName::as_str))
-        .bind(filter.namespace.as_ref().map(NamespaceName::as_str))
-        .bind(filter.repository.as_ref().map(RepositoryName::as_str))
-        .bind(filter.team.as_ref().map(TeamName::as_str))
-        .bind(&filter.kind)
-        .bind(&filter.outcome)
-        .bind(filter.from.map(ToSqlx::to_sqlx))
-        .bind(filter.to.map(ToSqlx::to_sqlx))
-        .bind(before.map(|at| at.position))
-        .bind(before.map(|at| at.index))
-        .bind(Paging::<()>::first(limit).limit())
-        .bind(filter.at.map(|at| at.position))
-        .bind(filter.at.map(|at| at.index))
-        .fetch_all(read.pool())
-        .await
-}
-
-/// The row at this place, if `viewer` may see it.
-///
-/// # Errors
-///
-/// The database's.
-pub async fn one(
-    read: &ReadModels,
-    viewer: &Viewer,
-    at: Cursor,
-) -> Result<Option<ActivityRow>, sqlx::Error> {
-    // The question for a page, cut to one place by the key's order: rights stay in one query.
-    let Some(index) = at.index.checked_add(1) else { return Ok(None) };
-    let before = Some(Cursor { index, ..at });
-    let rows = page(read, &Filter { at: Some(at), ..Filter::default() }, viewer, before, 1).await?;
-    Ok(rows.into_iter().next())
 }

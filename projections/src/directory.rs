@@ -56,7 +56,7 @@ impl Projection for Directory {
     }
 
     fn code(&self) -> i32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {
@@ -104,9 +104,11 @@ fn ends(event: &Event) -> bool {
 async fn end(db: &mut PgConnection, event: &Event) -> Result<(), sqlx::Error> {
     match event {
         Event::User(UserEvent::Removed { user, .. }) => {
+            let teams = teams_of(db, &[user.to_string()]).await?;
             for sql in FORGET_USER {
                 sqlx::query(*sql).bind(user.as_str()).execute(&mut *db).await?;
             }
+            count(db, &teams).await?;
         }
         Event::Team(TeamEvent::Deleted { team, .. }) => {
             for sql in FORGET_TEAM {
@@ -114,6 +116,11 @@ async fn end(db: &mut PgConnection, event: &Event) -> Result<(), sqlx::Error> {
             }
         }
         Event::Namespace(NamespaceEvent::Deleted { registry, namespace, .. }) => {
+            let holder: Option<String> = sqlx::query_scalar(HOLDER_OF)
+                .bind(registry.as_str())
+                .bind(namespace.as_str())
+                .fetch_optional(&mut *db)
+                .await?;
             for sql in FORGET_NAMESPACE {
                 sqlx::query(*sql)
                     .bind(namespace.as_str())
@@ -121,10 +128,36 @@ async fn end(db: &mut PgConnection, event: &Event) -> Result<(), sqlx::Error> {
                     .execute(&mut *db)
                     .await?;
             }
+            count(db, holder.as_slice()).await?;
         }
         _ => {}
     }
     Ok(())
+}
+
+/// What is shown beside a team, counted when one of these teams or people may have changed it.
+const COUNT: &str = "UPDATE teams t SET
+      members = (SELECT count(*) FROM team_members m JOIN users u ON u.name = m.user_name
+        WHERE m.team = t.name),
+      namespaces = (SELECT count(*) FROM namespaces n
+        WHERE n.holder_kind = 'team' AND n.holder = t.name)
+    WHERE t.name = ANY($1)";
+const TEAMS_OF: &str = "SELECT team FROM team_members WHERE user_name = ANY($1)";
+const HOLDER_OF: &str = "SELECT holder FROM namespaces
+    WHERE registry = $1 AND name = $2 AND holder_kind = 'team'";
+
+async fn count(db: &mut PgConnection, teams: &[String]) -> Result<(), sqlx::Error> {
+    if !teams.is_empty() {
+        sqlx::query(COUNT).bind(teams).execute(db).await?;
+    }
+    Ok(())
+}
+
+async fn teams_of(db: &mut PgConnection, users: &[String]) -> Result<Vec<String>, sqlx::Error> {
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_scalar(TEAMS_OF).bind(users).fetch_all(db).await
 }
 
 /// The rows that one run of facts touches.
@@ -160,9 +193,13 @@ impl Desk {
         desk.tokens.load(db).await?;
         desk.stars.load(db).await?;
         desk.comments.load(db).await?;
+        // Whose teams' numbers may change: those that are named, and those that held a namespace.
+        let mut held: Vec<String> = desk.holders();
+        held.extend(facts.iter().filter_map(team_named));
         for fact in facts {
             desk.apply(fact);
         }
+        held.extend(desk.holders());
         desk.users.store(db).await?;
         desk.administrators.store(db).await?;
         desk.teams.store(db).await?;
@@ -173,7 +210,15 @@ impl Desk {
         desk.descriptions.store(db).await?;
         desk.tokens.store(db).await?;
         desk.stars.store(db).await?;
-        desk.comments.store(db).await
+        desk.comments.store(db).await?;
+        let (mut teams, users) = (held, facts.iter().filter_map(registered).collect::<Vec<_>>());
+        teams.extend(teams_of(db, &users).await?);
+        count(db, &teams).await
+    }
+
+    fn holders(&mut self) -> Vec<String> {
+        let held = self.namespaces.values_mut().filter(|row| row.holder_kind == "team");
+        held.filter_map(|row| row.holder.clone()).collect()
     }
 
     fn want(&mut self, event: &Event) {
@@ -264,6 +309,20 @@ impl Desk {
             }
             Event::Content(_) | Event::Auth(_) | Event::System(_) => {}
         }
+    }
+}
+
+fn team_named(fact: &Fact) -> Option<String> {
+    match &fact.event {
+        Event::Team(event) => Some(team_of(event).to_owned()),
+        _ => None,
+    }
+}
+
+fn registered(fact: &Fact) -> Option<String> {
+    match &fact.event {
+        Event::User(UserEvent::Registered { user, .. }) => Some(user.to_string()),
+        _ => None,
     }
 }
 

@@ -55,18 +55,25 @@ row! {
     }
 }
 
-macro_rules! select {
-    ($rest:literal) => {
-        concat!(
-            "SELECT n.id, n.registry, n.name, n.holder_kind, n.holder, n.visibility,
+macro_rules! columns {
+    () => {
+        "n.id, n.registry, n.name, n.holder_kind, n.holder, n.visibility,
                 n.description, n.created_at, n.updated_at,
                 CASE n.holder_kind
                   WHEN 'team' THEN (SELECT t.id FROM teams t WHERE t.name = n.holder)
                   WHEN 'personal' THEN (SELECT u.id FROM users u WHERE u.name = n.holder)
                 END AS holder_id,
                 coalesce((SELECT c.repositories FROM content_namespaces c
-                   WHERE c.registry = n.registry AND c.name = n.name), 0) AS repositories
-             FROM namespaces n
+                   WHERE c.registry = n.registry AND c.name = n.name), 0) AS repositories"
+    };
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM namespaces n
              WHERE ($1 OR n.visibility = ANY($2)
                 OR (n.registry, n.name) IN (SELECT * FROM unnest($3::text[], $4::text[]))) ",
             $rest
@@ -79,6 +86,24 @@ const FIND_ID: &str = select!("AND n.id = $5");
 const LIST: &str = select!(
     "AND ($5::text IS NULL OR (n.registry, n.name) > ($5, $6::text))
      ORDER BY n.registry, n.name OFFSET $7 LIMIT $8"
+);
+/// Of each visibility that is seen as many as a page needs, and of the others `$2`, `$3`, which lie
+/// behind `$4`, `$5` already.
+const SEEN: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM (
+        SELECT seen.registry, seen.name FROM unnest($1::text[]) AS class(visibility)
+          CROSS JOIN LATERAL (SELECT n.registry, n.name FROM namespaces n
+            WHERE n.visibility = class.visibility
+              AND ($4::text IS NULL OR (n.registry, n.name) > ($4, $5::text))
+            ORDER BY n.registry, n.name LIMIT $6) AS seen
+        UNION
+        SELECT * FROM unnest($2::text[], $3::text[]) AS own(registry, name)
+    ) AS place
+    CROSS JOIN LATERAL (SELECT * FROM namespaces n
+      WHERE n.registry = place.registry AND n.name = place.name OFFSET 0) AS n
+    ORDER BY n.registry, n.name LIMIT $6"
 );
 const OF_TEAM: &str = select!(
     "AND n.holder_kind = 'team' AND n.holder = $5
@@ -95,7 +120,8 @@ const PERSONAL: &str = "SELECT min(id) FROM namespaces
     WHERE holder_kind = 'personal' AND holder = $1
       AND id > (SELECT u.id FROM users u WHERE u.name = $1)";
 
-pub(crate) const STATEMENTS: &[&str] = &[FIND, FIND_ID, LIST, OF_TEAM, COUNT, GRANTS, PERSONAL];
+pub(crate) const STATEMENTS: &[&str] =
+    &[FIND, FIND_ID, LIST, SEEN, OF_TEAM, COUNT, GRANTS, PERSONAL];
 
 /// Registry and name: what lists of namespaces are sorted by.
 pub type Key = (String, String);
@@ -153,12 +179,39 @@ pub async fn list(
     visible: &Visible,
     paging: &Paging<Key>,
 ) -> Result<Vec<NamespaceRow>, sqlx::Error> {
+    if !visible.everything && paging.offset() == 0 {
+        return seen(read, visible, paging).await;
+    }
     let rights = Rights::of(visible);
     let (registry, name) = paging.after.clone().unzip();
     bind_rights!(sqlx::query_as(LIST), rights)
         .bind(registry)
         .bind(name)
         .bind(paging.offset())
+        .bind(paging.limit())
+        .fetch_all(read.pool())
+        .await
+}
+
+async fn seen(
+    read: &ReadModels,
+    visible: &Visible,
+    paging: &Paging<Key>,
+) -> Result<Vec<NamespaceRow>, sqlx::Error> {
+    let own = visible.namespaces.iter().map(|(registry, name)| (registry.as_str(), name.as_str()));
+    let after = paging.after.as_ref().map(|(registry, name)| (registry.as_str(), name.as_str()));
+    let own = own
+        .filter(|key| after.is_none_or(|after| after < *key))
+        .take(usize::try_from(paging.limit()).unwrap_or(usize::MAX));
+    let (registries, names): (Vec<&str>, Vec<&str>) = own.unzip();
+    let visibilities: Vec<&str> = visible.visibilities.iter().map(|v| v.as_str()).collect();
+    let (registry, name) = after.unzip();
+    sqlx::query_as(SEEN)
+        .bind(visibilities)
+        .bind(registries)
+        .bind(names)
+        .bind(registry)
+        .bind(name)
         .bind(paging.limit())
         .fetch_all(read.pool())
         .await

@@ -110,8 +110,8 @@ const LIST: &str = select!(
      ORDER BY r.registry, r.name OFFSET $9 LIMIT $10"
 );
 const OF_NAMESPACE: &str = select!(
-    "AND r.registry = $7 AND r.namespace = $8 AND ($9::text IS NULL OR r.name > $9)
-     ORDER BY r.registry, r.namespace, r.name OFFSET $10 LIMIT $11"
+    "AND r.registry = $7 AND r.namespace = $8
+     ORDER BY r.registry, r.namespace, r.name OFFSET $9 LIMIT $10"
 );
 const COUNT: &str = "SELECT count(*) FROM repositories r
     LEFT JOIN content_namespaces n ON n.registry = r.registry AND n.name = r.namespace
@@ -194,7 +194,8 @@ pub async fn list(
         .await
 }
 
-/// The repositories over which one namespace decides, as far as they may be seen.
+/// The repositories over which one namespace decides, as far as they may be seen, by name: behind a
+/// name, or without the first few.
 ///
 /// # Errors
 ///
@@ -206,10 +207,17 @@ pub async fn of_namespace(
     visible: &Visible,
     paging: &Paging<String>,
 ) -> Result<Vec<RepositoryRow>, sqlx::Error> {
+    if paging.offset() == 0 {
+        let filter =
+            Filter { namespace: Some((registry.clone(), namespace.clone())), ..Filter::default() };
+        let (order, after) = (Order::by(Sort::Name), paging.after.as_deref());
+        let after = after.map(Cursor::behind_name);
+        let limit = paging.limit();
+        return Ok(browse(read, visible, &filter, order, after.as_ref(), limit).await?.rows);
+    }
     bind_rights!(sqlx::query_as(OF_NAMESPACE), visible)
         .bind(registry.as_str())
         .bind(namespace.as_str())
-        .bind(&paging.after)
         .bind(paging.offset())
         .bind(paging.limit())
         .fetch_all(read.pool())

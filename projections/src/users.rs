@@ -42,7 +42,7 @@ macro_rules! select {
 const FIND: &str = select!("WHERE name = $1");
 const FIND_ID: &str = select!("WHERE id = $1");
 const LIST: &str = select!(
-    "WHERE ($1::text IS NULL OR name > $1) AND ($2::text IS NULL OR starts_with(name, $2))
+    "WHERE ($1::text IS NULL OR name > $1) AND ($2::text IS NULL OR (name >= $2 AND name < $2 || U&'\\+10FFFF'))
      ORDER BY name OFFSET $3 LIMIT $4"
 );
 const COUNT: &str = "SELECT count(*) FROM users WHERE $1::text IS NULL OR starts_with(name, $1)";

@@ -563,7 +563,8 @@ async fn hostile_texts_are_data_and_come_back_as_they_were() {
     bench.tell(&[event]).await;
     assert_eq!(bench.tags("a/b").await, ["latest=1"], "no read model stops");
     let viewer = Viewer { visible: Visible::default(), user: None, auditor: true };
-    let page = activity::page(&bench.read, &Filter::default(), &viewer, None, 10).await.unwrap();
+    let page =
+        activity::page(&bench.read, &Filter::default(), &viewer, None, 10).await.unwrap().rows;
     let shown = page.iter().find(|row| row.kind == "content.manifest_pushed").unwrap();
     assert_eq!(shown.actor, hostile.replace('\0', "\u{fffd}"));
 }

@@ -78,6 +78,8 @@ impl Desk {
                         name: name.clone(),
                         id: position,
                         description: description.clone(),
+                        members: 0,
+                        namespaces: 0,
                         created_at: at,
                         updated_at: at,
                     }),

@@ -46,6 +46,9 @@ pub(super) struct TeamRow {
     pub(super) name: String,
     pub(super) id: i64,
     pub(super) description: String,
+    /// With accounts; counted after each run of facts, as is the next.
+    pub(super) members: i64,
+    pub(super) namespaces: i64,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
 }
@@ -54,8 +57,9 @@ table!(
     TeamKey { name: String },
     "teams",
     "name",
-    "id, description, created_at, updated_at",
-    "excluded.id, excluded.description, excluded.created_at, excluded.updated_at"
+    "id, description, members, namespaces, created_at, updated_at",
+    "excluded.id, excluded.description, excluded.members, excluded.namespaces,
+     excluded.created_at, excluded.updated_at"
 );
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

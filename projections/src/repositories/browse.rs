@@ -135,6 +135,11 @@ impl Cursor {
         Self { order, key, id: row.id }
     }
 
+    /// The place in the order of names behind all of this name.
+    pub(super) fn behind_name(name: &str) -> Self {
+        Self { order: Order::by(Sort::Name), key: Key::Text(name.replace('\0', "")), id: i64::MAX }
+    }
+
     /// As the statement reads it.
     fn parameter(&self) -> String {
         match &self.key {

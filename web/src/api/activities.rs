@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::ApiState;
 use super::answers::{Refused, RefusedOne};
-use super::paging::{in_turn, onward, rows};
+use super::paging::{in_turn, led_on, rows};
 use super::params::Params;
 use crate::auth::ApiCaller;
 use crate::error::ApiError;
@@ -105,7 +105,8 @@ struct Actor {
 
 /// Lists what has happened.
 ///
-/// To what the caller may see, the latest first; the next page is in the Link header. Client
+/// To what the caller may see, the latest first; the next page is in the Link header, also where a
+/// page holds less than was asked for because much had to be looked through. Client
 /// addresses are for auditors and administrators.
 #[utoipa::path(
     get, path = "/activities", operation_id = "list_activities", tag = "Activities",
@@ -131,13 +132,13 @@ pub(super) async fn list(
         outcome: asked.outcome.map(|outcome| outcome.as_str().to_owned()),
         from: asked.from,
         to: asked.to,
-        at: None,
     };
     let before = asked.before.map(|Text(cursor)| cursor);
-    let rows = activity::page(&api.read, &filter, &viewer, before, limit).await?;
-    let last = rows.last().map(|row| row.cursor().to_string());
+    let activity::Slice { rows, older, .. } =
+        activity::page(&api.read, &filter, &viewer, before, limit).await?;
+    let next = older.map(|older| older.to_string());
     let all = in_turn(rows.iter().map(|row| entity(&api, row, auditor))).await?;
-    Ok(onward(all, limit, ("before", last), &params, &api.auth.external))
+    Ok(led_on(all, ("before", next), &params, &api.auth.external))
 }
 
 /// Shows one activity.

@@ -166,10 +166,20 @@ pub(super) fn onward<T: Serialize>(
     external: &External,
 ) -> Response {
     let full = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= limit;
+    led_on(rows, (name, last.filter(|_| full)), params, external)
+}
+
+/// The same of a list that knows itself where it goes on.
+pub(super) fn led_on<T: Serialize>(
+    rows: Vec<T>,
+    (name, next): (&str, Option<String>),
+    params: &Params,
+    external: &External,
+) -> Response {
     let mut response = Json(rows).into_response();
-    if let Some(last) = last.filter(|_| full) {
+    if let Some(next) = next {
         let mut query = params.taken().clone();
-        query.insert(name.to_owned(), last);
+        query.insert(name.to_owned(), next);
         let query = serde_urlencoded::to_string(query).unwrap_or_default();
         let link = format!("<{}{}?{query}>; rel=\"next\"", external.origin(), params.path);
         if let Ok(link) = HeaderValue::from_str(&link) {

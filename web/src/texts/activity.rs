@@ -139,6 +139,7 @@ phrases! {
     times_over(number: i64): "{number} times" | "{number}-mal";
     export_text(most: &str): "what fits these filters and you may see, at most {most} rows, the latest first" | "was zu diesen Filtern passt und Sie sehen dürfen, höchstens {most} Zeilen, die neuesten zuerst";
     event_number(cursor: &str): "event {cursor}" | "Ereignis {cursor}";
+    looked_back(event: &str): "Looked back to event {event} and found no more; “Older” looks further." | "Bis zum Ereignis {event} zurückgesehen und nicht mehr gefunden; „Älter“ sucht weiter.";
     remove_filter(what: &str): "Remove the filter: {what}" | "Filter entfernen: {what}";
 }
 

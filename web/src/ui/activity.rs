@@ -105,7 +105,10 @@ pub(super) struct Feed {
     /// What is wrong with what was asked for.
     pub(super) wrong: Option<String>,
     pub(super) rows: Vec<ActivityRow>,
-    pub(super) older: bool,
+    /// Before which the feed goes on.
+    pub(super) older: Option<Cursor>,
+    /// It has been looked so far, and more may fit.
+    pub(super) cut: bool,
     /// Up to where it is shown.
     pub(super) position: u64,
     pub(super) registries: Registries,
@@ -119,20 +122,19 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let past = past::asked(&ui, &mut visitor).await?;
     let asked = Asked::of(&visitor.params);
-    let (mut rows, mut wrong) = (Vec::new(), None);
+    let mut slice = activity::Slice { rows: Vec::new(), older: None, cut: false };
+    let mut wrong = None;
     match filter(&visitor.frame.reader, &asked) {
         Ok((filter, before)) => {
             let before = until(past, before);
-            rows = activity::page(&ui.read, &filter, &viewer(&visitor), before, ROWS + 1).await?;
+            slice = activity::page(&ui.read, &filter, &viewer(&visitor), before, ROWS).await?;
         }
         Err(text) => wrong = Some(text),
     }
-    let most = usize::try_from(ROWS).unwrap_or(usize::MAX);
-    let older = rows.len() > most;
-    rows.truncate(most);
+    let activity::Slice { rows, older, cut } = slice;
     let (registries, reader) = (ui.registries().await?, visitor.reader());
     let position = visitor.viewer.graph().position().0;
-    let feed = Feed { asked, wrong, rows, older, position, registries, reader };
+    let feed = Feed { asked, wrong, rows, older, cut, position, registries, reader };
     Ok(visitor.show(visitor.lang().activity_title(), body(&feed)))
 }
 
@@ -193,15 +195,18 @@ pub(super) fn body(feed: &Feed) -> Markup {
         (filters(t, &feed.asked))
         (shown_chips(t, &feed.asked))
         @if let Some(wrong) = &feed.wrong { p.notice.bad role="alert" { (wrong) } }
-        @if feed.rows.is_empty() && feed.wrong.is_none() {
+        @if feed.rows.is_empty() && feed.wrong.is_none() && !feed.cut {
             (empty(html! {
                 p role="status" { (t.nothing_fits()) }
                 p { (t.feed_shows()) a href="/activity" { (t.show_everything()) } }
             }))
         } @else if feed.asked == Asked::default() {
             (super::live::fresh("/activity", &self::feed(&feed.rows, &feed.registries, &feed.reader)))
-        } @else {
+        } @else if !feed.rows.is_empty() {
             (self::feed(&feed.rows, &feed.registries, &feed.reader))
+        }
+        @if let Some(older) = feed.older.filter(|_| feed.cut) {
+            p.notice.warn role="status" { (t.looked_back(&older.position.to_string())) }
         }
         (pages(feed))
         @if feed.wrong.is_none() && !feed.rows.is_empty() {
@@ -292,11 +297,11 @@ fn pages(feed: &Feed) -> Markup {
         Some((last, rest)) => link(Some(last), rest),
         None => link(None, &[]),
     });
-    let older = feed.rows.last().filter(|_| feed.older).map(|row| {
+    let older = feed.older.map(|older| {
         let mut trail = asked.trail.clone();
         trail.extend(asked.before.clone());
         let from = trail.len().saturating_sub(MAX_TRAIL);
-        link(Some(&row.cursor().to_string()), trail.get(from..).unwrap_or_default())
+        link(Some(&older.to_string()), trail.get(from..).unwrap_or_default())
     });
     html! {
         @if newer.is_some() || older.is_some() {
@@ -315,11 +320,7 @@ pub(super) async fn show_one(
     Path(event): Path<String>,
 ) -> Result<Response, PageError> {
     let cursor = event_of(&event).ok_or_else(PageError::not_found)?;
-    // The row itself is the first one before the place behind it.
-    let behind = Cursor { position: cursor.position, index: cursor.index.saturating_add(1) };
-    let rows =
-        activity::page(&ui.read, &Filter::default(), &viewer(&visitor), Some(behind), 1).await?;
-    let row = rows.into_iter().next().filter(|row| row.cursor() == cursor);
+    let row = activity::one(&ui.read, &viewer(&visitor), cursor).await?;
     let row = row.ok_or_else(PageError::not_found)?;
     let client = client_of(&ui, &visitor, &row).await;
     let page = One { row, client, registries: ui.registries().await?, reader: visitor.reader() };

@@ -52,8 +52,9 @@ pub(super) async fn show(
         starred = super::repositories::only_visible(all, &visible, visitor.viewer.graph());
         starred.truncate(usize::try_from(SHOWN).unwrap_or(usize::MAX));
         let viewer = super::activity::viewer(&visitor);
-        happened =
-            activity::page(&ui.read, &activity::Filter::default(), &viewer, None, SHOWN).await?;
+        happened = activity::page(&ui.read, &activity::Filter::default(), &viewer, None, SHOWN)
+            .await?
+            .rows;
     }
     let home = Home {
         user: user.map(|user| user.to_string()),

@@ -219,10 +219,9 @@ impl Ear {
     /// Whether something happened since [`Self::seen`] that may be seen.
     async fn has_news(&self) -> bool {
         let viewer = super::activity::viewer(&self.visitor);
-        let rows = activity::page(&self.ui.read, &self.filter, &viewer, None, 1).await;
-        rows.is_ok_and(|rows| {
-            rows.first().is_some_and(|row| row.position.cast_unsigned() > self.seen.0)
-        })
+        let seen = self.seen.0.cast_signed();
+        let news = activity::has_news(&self.ui.read, &self.filter, &viewer, seen).await;
+        news.unwrap_or(false)
     }
 }
 

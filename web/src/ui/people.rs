@@ -48,7 +48,7 @@ pub(super) async fn show(
     let filter = activity::Filter { actor: Some(row.name.clone()), ..activity::Filter::default() };
     let viewer = super::activity::viewer(&visitor);
     let page = Person {
-        happened: activity::page(&ui.read, &filter, &viewer, None, HAPPENED).await?,
+        happened: activity::page(&ui.read, &filter, &viewer, None, HAPPENED).await?.rows,
         name: row.name,
         teams,
         registries: ui.registries().await?,

@@ -410,7 +410,7 @@ async fn show_activity(
     };
     let viewer = super::activity::viewer(&visitor);
     let before = past.map(|past| activity::Cursor { position: past.before(), index: 0 });
-    let rows = activity::page(&ui.read, &filter, &viewer, before, HAPPENED).await?;
+    let rows = activity::page(&ui.read, &filter, &viewer, before, HAPPENED).await?.rows;
     let head = Head::of(&visitor, one, &name);
     let t = visitor.lang();
     let body = match past {
