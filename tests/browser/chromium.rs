@@ -31,12 +31,12 @@ struct Heard {
     more: Notify,
 }
 
-/// Where Chromium is; `None`, loudly, where it is not.
+/// Where Chromium is; `None`, loudly, where it is not, and a failure where everything must be there.
 pub(crate) fn program() -> Option<&'static str> {
     let known = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
     let found = known.into_iter().find(|path| std::path::Path::new(path).exists());
     if found.is_none() {
-        tests::watched::skipped(
+        tests::watched::absent(
             "there is no Chromium on this machine (Debian: apt install chromium)",
         );
     }

@@ -1,7 +1,7 @@
 //! Pages in a real Chromium: what a checker of accessibility says, whether anything overflows,
 //! complains or asks elsewhere; and the main ways through, without script and by keyboard alone.
 //!
-//! Where there is no Chromium, each test says so and passes.
+//! Where there is no Chromium, each test says so and passes; with `CI=true` it fails.
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing step fails its test
 
 mod chromium;

@@ -5,6 +5,7 @@ mod administration;
 mod browser;
 mod comments;
 mod feed;
+mod crawl;
 mod hostile;
 mod inside;
 mod journeys;
@@ -16,6 +17,7 @@ mod rights;
 mod search;
 mod sign_up;
 mod spaces;
+mod work;
 
 use std::time::Duration;
 

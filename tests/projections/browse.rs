@@ -206,7 +206,7 @@ async fn count(pool: &PgPool, sql: &'static str) -> i64 {
 }
 
 /// What is told beside a repository or namespace but is not what the rows say.
-const WRONG_SUMS: [&str; 5] = [
+const WRONG_SUMS: [&str; 6] = [
     "SELECT count(*) FROM read_content.repositories r WHERE tags <>
        (SELECT count(*) FROM read_content.tags t WHERE t.live AND t.registry = r.registry
           AND t.repository = r.name)",
@@ -222,6 +222,11 @@ const WRONG_SUMS: [&str; 5] = [
     "SELECT count(*) FROM read_content.content_namespaces n WHERE repositories <>
        (SELECT count(*) FROM read_content.repositories r WHERE r.registry = n.registry
           AND r.namespace = n.name AND r.id IS NOT NULL)",
+    "SELECT count(*) FROM read_directory.teams t WHERE (members, namespaces) <>
+       ((SELECT count(*) FROM read_directory.team_members m JOIN read_directory.users u
+           ON u.name = m.user_name WHERE m.team = t.name),
+        (SELECT count(*) FROM read_directory.namespaces n WHERE n.holder_kind = 'team'
+           AND n.holder = t.name))",
 ];
 
 #[tokio::test]

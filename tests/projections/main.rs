@@ -5,6 +5,7 @@
 mod agreement;
 mod browse;
 mod digests;
+mod feed;
 mod history;
 mod running;
 mod search;

@@ -1,0 +1,286 @@
+//! How much work each page is: how many statements, and how much of the database they touch, in a
+//! world and in one that is several times as large. A page's work does not grow with what is not
+//! on it.
+
+mod world;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use http::{Request, StatusCode};
+use sqlx::PgPool;
+use tests::site::{ADMINISTRATOR, Site};
+use tower::ServiceExt as _;
+use tracing::instrument::WithSubscriber as _;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+use super::signed_in;
+
+/// For each route that is asked with GET, which pages are looked at. In words, why it is none.
+const PAGES: &[(&str, Pages)] = &[
+    ("/", Looked(&["/"])),
+    ("/setup", Looked(&["/setup"])),
+    ("/sign-in", Looked(&["/sign-in"])),
+    ("/search", Looked(&["/search", "/search?q=payments", "/search?q=app&kind=repositories"])),
+    ("/search/suggest", Looked(&["/search/suggest?q=pay"])),
+    (
+        "/repositories",
+        Looked(&[
+            "/repositories",
+            "/repositories?sort=-name",
+            "/repositories?sort=-pushed",
+            "/repositories?sort=pulled",
+            "/repositories?sort=-pulls",
+            "/repositories?sort=-stars",
+            "/repositories?sort=-tags",
+            "/repositories?sort=size",
+            "/repositories?name=no-such-name",
+            "/repositories?name=payments/*",
+            "/repositories?namespace=payments&sort=-stars",
+            "/repositories?namespace=huge&sort=-stars",
+            "/repositories?visibility=private",
+            "/repositories?days=7&sort=-pushed",
+            "/repositories?starred=yes",
+        ]),
+    ),
+    (
+        "/r/{*rest}",
+        Looked(&[
+            "/r/payments/checkout",
+            "/r/payments/checkout?after=2",
+            "/r/payments/checkout/-/activity",
+            "/r/payments/checkout/-/access",
+            "/r/payments/checkout/-/access?user=bob",
+            "/r/payments/checkout/-/settings",
+            "/r/payments/checkout/-/tags/latest",
+            "/r/payments/checkout/-/manifests/{digest}",
+            "/r/absent/app",
+        ]),
+    ),
+    ("/registries/{registry}/r/{*rest}", Looked(&["/registries/main/r/payments/checkout"])),
+    ("/namespaces", Looked(&["/namespaces", "/namespaces?after=main+n5"])),
+    ("/namespaces/new", Looked(&["/namespaces/new"])),
+    (
+        "/n/{*rest}",
+        Looked(&[
+            "/n/payments",
+            "/n/huge",
+            "/n/payments/-/settings",
+            "/n/payments/-/grants",
+            "/n/payments/-/delete",
+        ]),
+    ),
+    ("/registries/{registry}/n/{*rest}", Looked(&["/registries/main/n/payments"])),
+    ("/teams", Looked(&["/teams", "/teams?after=t5"])),
+    ("/teams/new", Looked(&["/teams/new"])),
+    ("/teams/{team}", Looked(&["/teams/payments"])),
+    ("/teams/{team}/namespaces", Looked(&["/teams/payments/namespaces"])),
+    ("/teams/{team}/settings", Looked(&["/teams/payments/settings"])),
+    ("/teams/{team}/delete", Looked(&["/teams/payments/delete"])),
+    ("/u/{user}", Looked(&["/u/bob"])),
+    (
+        "/activity",
+        Looked(&[
+            "/activity",
+            "/activity?actor=u7",
+            "/activity?actor=nobody",
+            "/activity?kind=content",
+            "/activity?kind=content.deleted",
+            "/activity?kind=user",
+            "/activity?outcome=refused",
+            "/activity?repository=payments/checkout",
+            "/activity?repository=huge/app-1",
+            "/activity?actor=nobody&kind=content.manifest_pushed",
+            "/activity?before=50000/0",
+        ]),
+    ),
+    ("/activity/live", Not("a stream that stays open")),
+    ("/activity/{event}", Looked(&["/activity/{event}", "/activity/{hidden}"])),
+    ("/me", Looked(&["/me"])),
+    ("/me/tokens", Looked(&["/me/tokens"])),
+    ("/me/security", Looked(&["/me/security"])),
+    ("/me/preferences", Looked(&["/me/preferences"])),
+    ("/admin", Looked(&["/admin"])),
+    ("/admin/users", Looked(&["/admin/users", "/admin/users?q=u9", "/admin/users?after=u5"])),
+    ("/admin/users/new", Looked(&["/admin/users/new"])),
+    ("/admin/users/{user}", Looked(&["/admin/users/bob"])),
+    ("/admin/registries", Looked(&["/admin/registries"])),
+    ("/admin/registries/{name}", Looked(&["/admin/registries/main"])),
+    ("/admin/keys", Looked(&["/admin/keys"])),
+    ("/help", Looked(&["/help"])),
+    ("/users/sign_in", Not("the same page as /sign-in")),
+    ("/assets/{file}", Not("a file")),
+];
+
+use Pages::{Looked, Not};
+
+enum Pages {
+    Looked(&'static [&'static str]),
+    Not(&'static str),
+}
+
+/// The most that any page may touch, in blocks of 8 kB.
+const MOST_BLOCKS: i64 = 25_000;
+
+/// The routes in the source, so that none is forgotten here.
+fn routes() -> Vec<String> {
+    let source = include_str!("../../../web/src/ui.rs");
+    let source = source.split_whitespace().collect::<String>();
+    let routes = source.split(".route(\"").skip(1).filter_map(|rest| {
+        let (path, rest) = rest.split_once('"')?;
+        rest.split(".route(").next()?.contains("get(").then(|| path.to_owned())
+    });
+    routes.collect()
+}
+
+#[test]
+fn every_route_is_looked_at_or_it_is_said_why_not() {
+    let known: BTreeMap<_, _> = PAGES.iter().map(|(route, pages)| (*route, pages)).collect();
+    let routes = routes();
+    assert!(routes.len() > 30, "{routes:?}");
+    for route in &routes {
+        assert!(known.contains_key(route.as_str()), "{route} is a page whose work nobody looks at");
+    }
+    for (route, pages) in PAGES {
+        assert!(routes.iter().any(|known| known == route), "{route} is no route");
+        assert!(!matches!(pages, Not("")));
+    }
+}
+
+#[tokio::test]
+async fn no_page_is_more_work_in_a_larger_world() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let site = Site::start().await;
+    let mut ground = world::lay(&site).await;
+    let mut people = vec![("anonymous", String::new())];
+    for (who, name) in [("member", "alice"), ("auditor", "olga"), ("administrator", ADMINISTRATOR)]
+    {
+        let browser = signed_in(&site, name).await;
+        let cookies: Vec<_> = browser.cookies.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        people.push((who, cookies.join("; ")));
+    }
+    let bench = Bench {
+        pages: web::ui::router(site.parts.routes.pages.clone()),
+        pools: vec![
+            site.parts.routes.pages.read.pool().clone(),
+            site.ground.database.service.clone(),
+        ],
+        owner: site.ground.database.owner.clone(),
+        count,
+    };
+    ground.grow(&site, 1).await;
+    let small = bench.all(&people, &ground).await;
+    ground.grow(&site, 3).await;
+    let large = bench.all(&people, &ground).await;
+
+    let mut wrong = Vec::new();
+    let mut table = String::new();
+    for (page, few) in &small {
+        let many = &large[page];
+        writeln!(table, "{page}: {} {}", few.status.as_u16(), few.statements).unwrap();
+        if few.statements != many.statements || few.status != many.status {
+            wrong.push(format!("{page}: {few:?}, in the larger world {many:?}"));
+        }
+        if many.blocks > few.blocks * 3 / 2 + 100 || many.blocks > MOST_BLOCKS {
+            wrong.push(format!("{page}: {few:?}, in the larger world {many:?}"));
+        }
+    }
+    if let Ok(folder) = std::env::var("PORTUS_WORK") {
+        let lines: Vec<_> =
+            small.iter().map(|(page, few)| format!("{page}: {few:?} {:?}", large[page])).collect();
+        std::fs::write(format!("{folder}/work.txt"), lines.join("\n")).unwrap();
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    insta::assert_snapshot!("statements", table);
+    site.stop().await;
+}
+
+/// What one page was.
+#[derive(Debug)]
+struct Work {
+    status: StatusCode,
+    statements: usize,
+    /// Of tables and their indexes.
+    blocks: i64,
+}
+
+struct Bench {
+    pages: Router,
+    pools: Vec<PgPool>,
+    owner: PgPool,
+    count: Arc<AtomicUsize>,
+}
+
+impl Bench {
+    async fn all(
+        &self,
+        people: &[(&str, String)],
+        ground: &world::Ground,
+    ) -> BTreeMap<String, Work> {
+        let mut all = BTreeMap::new();
+        for (who, cookie) in people {
+            for (_, pages) in PAGES {
+                let Looked(pages) = pages else { continue };
+                for path in *pages {
+                    let path = ground.fill(path);
+                    // The first time, connections read the catalogue.
+                    self.ask(cookie, &path).await;
+                    let work = self.work(cookie, &path).await;
+                    all.insert(format!("{who} {}", ground.blank(&path)), work);
+                }
+            }
+        }
+        all
+    }
+
+    async fn work(&self, cookie: &str, path: &str) -> Work {
+        let before = self.touched().await;
+        self.count.store(0, Ordering::SeqCst);
+        let counting = tracing_subscriber::registry().with(Statements(self.count.clone()));
+        let status = self.ask(cookie, path).with_subscriber(counting).await;
+        let statements = self.count.load(Ordering::SeqCst);
+        Work { status, statements, blocks: self.touched().await - before }
+    }
+
+    async fn ask(&self, cookie: &str, path: &str) -> StatusCode {
+        let request = Request::get(path).header("accept", "text/html").header("cookie", cookie);
+        let request = request.body(Body::empty()).unwrap();
+        let answer = self.pages.clone().oneshot(request).await.unwrap();
+        let status = answer.status();
+        to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        status
+    }
+
+    /// Blocks of our tables and indexes that anybody has asked for so far.
+    async fn touched(&self) -> i64 {
+        for pool in &self.pools {
+            let idle: Vec<_> = std::iter::from_fn(|| pool.try_acquire()).collect();
+            for mut connection in idle {
+                sqlx::query("SELECT pg_stat_force_next_flush()")
+                    .execute(&mut *connection)
+                    .await
+                    .unwrap();
+            }
+        }
+        let sum = "SELECT sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read, 0)
+              + coalesce(idx_blks_hit, 0))::bigint FROM pg_statio_user_tables
+            WHERE schemaname LIKE 'read\\_%'";
+        sqlx::query_scalar(sum).fetch_one(&self.owner).await.unwrap()
+    }
+}
+
+/// Counts statements as they are told by the library that sends them.
+struct Statements(Arc<AtomicUsize>);
+
+impl<S: Subscriber> Layer<S> for Statements {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == "sqlx::query" {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
