@@ -26,11 +26,16 @@ impl ReadModels {
     #[must_use]
     pub fn new(pool: &PgPool) -> Self {
         // Filters that are not wanted are parameters that are null: only a plan made for these very
-        // parameters leaves them out, and none of these queries runs long enough for a compiler.
+        // parameters leaves them out, and none of these queries runs long enough for a compiler. What
+        // a page shows is found by an index, in order and a few rows at a time: collecting all that
+        // might be shown, to sort it, is never a good plan, even where statistics speak for it.
         let options = pool.connect_options().as_ref().clone().options([
             ("search_path", LIVE_SCHEMAS),
             ("plan_cache_mode", "force_custom_plan"),
             ("jit", "off"),
+            ("enable_seqscan", "off"),
+            ("enable_bitmapscan", "off"),
+            ("random_page_cost", "1.1"),
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)

@@ -171,6 +171,13 @@ impl Chromium {
         self.call("Emulation.setEmulatedMedia", json!({ "features": feature })).await;
     }
 
+    /// What the device says of these features, and nothing of others.
+    pub(crate) async fn media(&self, features: &[(&str, &str)]) {
+        let features: Vec<_> =
+            features.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+        self.call("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+    }
+
     /// Whether pages may run scripts.
     pub(crate) async fn scripts(&self, on: bool) {
         self.call("Emulation.setScriptExecutionDisabled", json!({ "value": !on })).await;

@@ -6,8 +6,10 @@
 
 mod chromium;
 mod flows;
+mod keyboard;
 mod live;
 mod pictures;
 mod samples;
 mod tour;
+mod ways;
 mod world;

@@ -142,6 +142,23 @@ const CONTEXT: &str = concat!(
     ORDER BY a.position DESC, a.index DESC"
 );
 
+/// Of a repository of this name in whatever registry, for those who see everything.
+const OF_NAME: &str = concat!(
+    "WITH RECURSIVE registry(name) AS (
+        (SELECT a.registry FROM activity a WHERE a.repository IS NOT NULL
+          ORDER BY a.registry LIMIT 1)
+        UNION ALL
+        SELECT (SELECT a.registry FROM activity a
+          WHERE a.repository IS NOT NULL AND a.registry > registry.name
+          ORDER BY a.registry LIMIT 1) FROM registry WHERE registry.name IS NOT NULL
+    ), place AS ",
+    latest!("registry", "a.registry = registry.name AND a.repository = $4"),
+    " SELECT ",
+    columns!(),
+    " FROM place JOIN activity a ON a.position = place.position AND a.index = place.index
+    ORDER BY a.position DESC, a.index DESC"
+);
+
 /// Several things at once, for those who see everything: so many rows of the one that leads, and of
 /// these what fits. The last of them says how far that went, whether it fits itself or not.
 const LED: &str = concat!(
@@ -172,17 +189,23 @@ const ROOMS: &str = "(SELECT n.id FROM namespaces n
         WHERE n.registry = own.registry AND n.name = own.name
           AND ($4::text IS NULL OR n.registry = $4) OFFSET 0) AS n
     LIMIT $5";
-/// The same of those that are called `$6`.
-const ROOMS_CALLED: &str = "SELECT n.id FROM registries g
-      CROSS JOIN unnest($6::text[]) AS called(name)
+/// The same of those that are called `$6`, in whatever registry.
+const ROOMS_CALLED: &str = "WITH RECURSIVE place(registry) AS (
+        (SELECT n.registry FROM namespaces n ORDER BY n.registry LIMIT 1)
+        UNION ALL
+        SELECT (SELECT n.registry FROM namespaces n WHERE n.registry > place.registry
+          ORDER BY n.registry LIMIT 1) FROM place WHERE place.registry IS NOT NULL
+    )
+    SELECT n.id FROM place CROSS JOIN unnest($6::text[]) AS called(name)
       CROSS JOIN LATERAL (SELECT n.id, n.registry, n.name, n.visibility FROM namespaces n
-        WHERE n.registry = g.name AND n.name = called.name OFFSET 0) AS n
+        WHERE n.registry = place.registry AND n.name = called.name OFFSET 0) AS n
     WHERE ($4::text IS NULL OR n.registry = $4)
       AND (n.visibility = ANY($1)
         OR (n.registry, n.name) IN (SELECT * FROM unnest($2::text[], $3::text[])))
     LIMIT $5";
 
-pub(crate) const STATEMENTS: &[&str] = &[WALK, OWN, CONTEXT, LED, ROOMS, ROOMS_CALLED, HEAD];
+pub(crate) const STATEMENTS: &[&str] =
+    &[WALK, OWN, CONTEXT, OF_NAME, LED, ROOMS, ROOMS_CALLED, HEAD];
 
 /// The one row at a place, if `viewer` may see it.
 ///
@@ -272,6 +295,10 @@ async fn everything(
     match (filter.parts(), context) {
         (1, true) => {
             let query = bind(sqlx::query_as(CONTEXT), filter, stretch);
+            Ok(slice(query.fetch_all(read.pool()).await?, stretch))
+        }
+        (1, _) if filter.repository.is_some() && filter.registry.is_none() => {
+            let query = bind(sqlx::query_as(OF_NAME), filter, stretch);
             Ok(slice(query.fetch_all(read.pool()).await?, stretch))
         }
         (0, _) => Ok(slice(walk(read, filter, viewer, stretch).await?, stretch)),

@@ -26,6 +26,10 @@ const PAGES: &[(&str, Pages)] = &[
     ("/", Looked(&["/"])),
     ("/setup", Looked(&["/setup"])),
     ("/sign-in", Looked(&["/sign-in"])),
+    ("/sign-up", Looked(&["/sign-up"])),
+    ("/password", Looked(&["/password"])),
+    ("/password/new", Looked(&["/password/new"])),
+    ("/password/{token}", Not("leads to /password/new")),
     ("/search", Looked(&["/search", "/search?q=payments", "/search?q=app&kind=repositories"])),
     ("/search/suggest", Looked(&["/search/suggest?q=pay"])),
     (
@@ -57,6 +61,7 @@ const PAGES: &[(&str, Pages)] = &[
             "/r/payments/checkout/-/access",
             "/r/payments/checkout/-/access?user=bob",
             "/r/payments/checkout/-/settings",
+            "/r/payments/checkout/-/comments",
             "/r/payments/checkout/-/tags/latest",
             "/r/payments/checkout/-/manifests/{digest}",
             "/r/absent/app",
@@ -67,13 +72,7 @@ const PAGES: &[(&str, Pages)] = &[
     ("/namespaces/new", Looked(&["/namespaces/new"])),
     (
         "/n/{*rest}",
-        Looked(&[
-            "/n/payments",
-            "/n/huge",
-            "/n/payments/-/settings",
-            "/n/payments/-/grants",
-            "/n/payments/-/delete",
-        ]),
+        Looked(&["/n/payments", "/n/huge", "/n/payments/-/settings", "/n/payments/-/delete"]),
     ),
     ("/registries/{registry}/n/{*rest}", Looked(&["/registries/main/n/payments"])),
     ("/teams", Looked(&["/teams", "/teams?after=t5"])),
@@ -114,6 +113,8 @@ const PAGES: &[(&str, Pages)] = &[
     ("/admin/keys", Looked(&["/admin/keys"])),
     ("/help", Looked(&["/help"])),
     ("/users/sign_in", Not("the same page as /sign-in")),
+    ("/users/sign_up", Not("the same page as /sign-up")),
+    ("/users/password/new", Not("the same page as /password")),
     ("/assets/{file}", Not("a file")),
 ];
 
@@ -166,10 +167,7 @@ async fn no_page_is_more_work_in_a_larger_world() {
     }
     let bench = Bench {
         pages: web::ui::router(site.parts.routes.pages.clone()),
-        pools: vec![
-            site.parts.routes.pages.read.pool().clone(),
-            site.ground.database.service.clone(),
-        ],
+        read: site.parts.routes.pages.read.pool().clone(),
         owner: site.ground.database.owner.clone(),
         count,
     };
@@ -186,7 +184,7 @@ async fn no_page_is_more_work_in_a_larger_world() {
         if few.statements != many.statements || few.status != many.status {
             wrong.push(format!("{page}: {few:?}, in the larger world {many:?}"));
         }
-        if many.blocks > few.blocks * 3 / 2 + 100 || many.blocks > MOST_BLOCKS {
+        if many.blocks > few.blocks * 3 / 2 + 200 || many.blocks > MOST_BLOCKS {
             wrong.push(format!("{page}: {few:?}, in the larger world {many:?}"));
         }
     }
@@ -211,7 +209,7 @@ struct Work {
 
 struct Bench {
     pages: Router,
-    pools: Vec<PgPool>,
+    read: PgPool,
     owner: PgPool,
     count: Arc<AtomicUsize>,
 }
@@ -258,14 +256,14 @@ impl Bench {
 
     /// Blocks of our tables and indexes that anybody has asked for so far.
     async fn touched(&self) -> i64 {
-        for pool in &self.pools {
-            let idle: Vec<_> = std::iter::from_fn(|| pool.try_acquire()).collect();
-            for mut connection in idle {
-                sqlx::query("SELECT pg_stat_force_next_flush()")
-                    .execute(&mut *connection)
-                    .await
-                    .unwrap();
-            }
+        // Each connection tells when it is asked to; a page has given all of them back.
+        let mut all = Vec::new();
+        while all.len() < self.read.size() as usize {
+            all.push(self.read.acquire().await.unwrap());
+        }
+        for mut connection in all {
+            let tell = sqlx::query("SELECT pg_stat_force_next_flush()");
+            tell.execute(&mut *connection).await.unwrap();
         }
         let sum = "SELECT sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read, 0)
               + coalesce(idx_blks_hit, 0))::bigint FROM pg_statio_user_tables

@@ -4,6 +4,8 @@
 mod checks;
 mod gallery;
 mod past;
+#[cfg(test)]
+mod routes;
 
 use commands::registry::{ImageConfig, Inside};
 use domain::name::{NamespaceName, RegistryName, RepositoryName, TagName, TeamName};

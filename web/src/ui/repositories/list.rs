@@ -22,7 +22,7 @@ use crate::ui::reader::Reader;
 use crate::ui::visitor::{Params, Registries, Visitor, query};
 
 /// Rows on one page.
-const ROWS: i64 = 100;
+const ROWS: i64 = 50;
 /// The longest part of a name that is looked for, in bytes: the longest name.
 const MAX_PART_BYTES: usize = domain::name::RepositoryName::MAX_BYTES;
 /// For how many days back one may ask for pushes.
