@@ -36,6 +36,7 @@ impl ReadModels {
             ("enable_seqscan", "off"),
             ("enable_bitmapscan", "off"),
             ("random_page_cost", "1.1"),
+            ("max_parallel_workers_per_gather", "0"),
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)

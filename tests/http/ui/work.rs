@@ -78,7 +78,7 @@ const PAGES: &[(&str, Pages)] = &[
     ("/teams", Looked(&["/teams", "/teams?after=t5"])),
     ("/teams/new", Looked(&["/teams/new"])),
     ("/teams/{team}", Looked(&["/teams/payments"])),
-    ("/teams/{team}/namespaces", Looked(&["/teams/payments/namespaces"])),
+    ("/teams/{team}/namespaces", Looked(&["/teams/payments/namespaces", "/teams/huge/namespaces"])),
     ("/teams/{team}/settings", Looked(&["/teams/payments/settings"])),
     ("/teams/{team}/delete", Looked(&["/teams/payments/delete"])),
     ("/u/{user}", Looked(&["/u/bob"])),

@@ -117,7 +117,7 @@ const MORE: &[&str] = &[
     // Namespaces of twenty repositories, of which every tenth is open to everybody.
     "INSERT INTO read_directory.namespaces (registry, name, id, holder_kind, holder, visibility,
         description, created_at, updated_at)
-      SELECT 'main', 'n' || n, 4000000000 + n, 'team', CASE WHEN n % 3 = 0 THEN 'payments' ELSE 't' || n END,
+      SELECT 'main', 'n' || n, 4000000000 + n, 'team', CASE WHEN n % 3 = 0 THEN 'huge' ELSE 't' || n END,
         CASE WHEN n % 10 = 0 THEN 'public' ELSE 'private' END, '', '2024-01-01Z', '2024-01-01Z'
       FROM generate_series($1 / 20 + 1, $2 / 20) n",
     "INSERT INTO read_content.content_namespaces (registry, name, id, visibility, repositories)

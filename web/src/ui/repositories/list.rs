@@ -366,6 +366,8 @@ fn head(t: Lang, asked: &Asked, sort: Sort) -> Markup {
     html! {
         th scope="col" class=[number.then_some("number")] aria-sort=[aria] {
             a href=(path) { (words) span aria-hidden="true" { (arrow) } }
+            // On a phone the head is there to be read aloud alone, and orders nothing.
+            span.aloud { (words) }
         }
     }
 }
