@@ -84,11 +84,11 @@ impl Source {
     /// The next rows; there are none behind them when `left` is zero.
     async fn page(&mut self) -> Result<Vec<u8>, sqlx::Error> {
         let limit = self.left.min(ROWS_AT_ONCE);
-        let rows = activity::page(&self.read, &self.filter, &self.viewer, self.before, limit);
-        let rows = rows.await?;
+        let page = activity::page(&self.read, &self.filter, &self.viewer, self.before, limit);
+        let activity::Slice { rows, older, .. } = page.await?;
         let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        self.left = if found < limit { 0 } else { self.left - found };
-        self.before = rows.last().map(ActivityRow::cursor);
+        self.left = if older.is_none() { 0 } else { self.left - found };
+        self.before = older;
         Ok(rows.iter().flat_map(|row| line(cells(row))).collect())
     }
 }

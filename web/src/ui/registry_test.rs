@@ -76,7 +76,7 @@ pub(super) async fn run(ui: &UiState, row: &RegistryRow) -> Result<Vec<Step>, Pa
         ..Filter::default()
     };
     let all = Viewer { auditor: true, ..Viewer::default() };
-    let heard = activity::page(&ui.read, &filter, &all, None, 1).await?;
+    let heard = activity::page(&ui.read, &filter, &all, None, 1).await?.rows;
     let told: Word = if heard.is_empty() { Lang::test_never_told } else { Lang::test_told };
     steps.push(step(Lang::test_notifications, !heard.is_empty(), told, begun));
     Ok(steps)
