@@ -23,7 +23,10 @@ const MOST_OF_A_KIND: usize = 12;
 
 /// What is not followed, and why: streams stay open, and files are no pages.
 fn is_no_page(path: &str) -> bool {
-    path.contains("/live") || path.starts_with("/assets/") || path.starts_with("/api/")
+    path.contains("/live")
+        || path.starts_with("/activity/export")
+        || path.starts_with("/assets/")
+        || path.starts_with("/api/")
 }
 
 async fn world(site: &Site) {

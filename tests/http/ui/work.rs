@@ -98,6 +98,7 @@ const PAGES: &[(&str, Pages)] = &[
             "/activity?before=50000/0",
         ]),
     ),
+    ("/activity/export", Not("a file, read on as far as it goes")),
     ("/activity/live", Not("a stream that stays open")),
     ("/activity/{event}", Looked(&["/activity/{event}", "/activity/{hidden}"])),
     ("/me", Looked(&["/me"])),

@@ -43,6 +43,7 @@ const ROUTES: &[(&str, Result<&[&str], &str>)] = &[
     ("/teams/{team}/delete", Ok(&["team, delete"])),
     ("/u/{user}", Ok(&["person"])),
     ("/activity", Ok(&["activity"])),
+    ("/activity/export", Err("a file")),
     ("/activity/live", Err("a stream of events")),
     ("/activity/{event}", Ok(&["event"])),
     ("/me", Ok(&["profile"])),
