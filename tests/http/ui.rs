@@ -12,6 +12,7 @@ mod languages;
 mod live;
 mod password;
 mod past;
+mod reference;
 mod rights;
 mod search;
 mod sign_up;
