@@ -125,7 +125,7 @@ const FIND_AS_OF: &str =
 const LIST: &str =
     select!("AND ($3::text IS NULL OR m.digest > $3) ORDER BY m.digest OFFSET $4 LIMIT $5");
 const COUNT: &str = "SELECT count(*) FROM (SELECT FROM manifests m
-    WHERE m.live AND m.registry = $1 AND m.repository = $2 LIMIT 10000) some";
+    WHERE m.live AND m.registry = $1 AND m.repository = $2 LIMIT 10000) counted";
 const REFERENCES: &str = "SELECT ordinal, digest, media_type, size, platform
     FROM manifest_references WHERE registry = $1 AND repository = $2 AND parent = $3
     ORDER BY ordinal";

@@ -105,7 +105,7 @@ const COUNT: &str = concat!(
     "SELECT count(*) FROM (SELECT FROM namespaces n WHERE ($1 OR n.visibility = ANY($2)
        OR (n.registry, n.name) IN (SELECT * FROM unnest($3::text[], $4::text[]))) ",
     wanted!(),
-    "LIMIT 10000) some"
+    "LIMIT 10000) counted"
 );
 const GRANTS: &str = "SELECT grant_id, id, grantee_kind, grantee, role, repository, until
     FROM namespace_grants WHERE registry = $1 AND namespace = $2 ORDER BY id LIMIT 10000";

@@ -92,13 +92,13 @@ const PAGES: [&str; 4] = [
     select!(wanted!(), "ORDER BY t.id DESC OFFSET $4 LIMIT $5"),
 ];
 const COUNT: &str =
-    concat!("SELECT count(*) FROM (SELECT FROM teams t ", wanted!(), "LIMIT 10000) some");
+    concat!("SELECT count(*) FROM (SELECT FROM teams t ", wanted!(), "LIMIT 10000) counted");
 const MEMBERS: &str = members!(
     "WHERE m.team = $1 AND ($2::text IS NULL OR m.user_name > $2)
      ORDER BY m.user_name OFFSET $3 LIMIT $4"
 );
 const MEMBERS_COUNT: &str = "SELECT count(*) FROM (SELECT FROM team_members m
-    JOIN users u ON u.name = m.user_name WHERE m.team = $1 LIMIT 10000) some";
+    JOIN users u ON u.name = m.user_name WHERE m.team = $1 LIMIT 10000) counted";
 const MEMBER: &str = members!("WHERE m.team = $1 AND (m.user_name = $2 OR m.id = $3)");
 const OF_USER: &str = members!("WHERE m.user_name = $1 ORDER BY m.team LIMIT 1000");
 

@@ -59,7 +59,7 @@ const PAGES: [&str; 4] = [
     select!(wanted!(), "ORDER BY id DESC OFFSET $5 LIMIT $6"),
 ];
 const COUNT: &str =
-    concat!("SELECT count(*) FROM (SELECT FROM users ", wanted!(), "LIMIT 10000) some");
+    concat!("SELECT count(*) FROM (SELECT FROM users ", wanted!(), "LIMIT 10000) counted");
 const LAST_SIGN_IN: &str = "SELECT recorded_at AS at FROM activity
     WHERE kind = 'auth.signed_in' AND actor = $1 ORDER BY position DESC, index DESC LIMIT 1";
 
