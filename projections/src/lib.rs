@@ -28,7 +28,7 @@ mod working;
 
 use std::sync::Arc;
 
-pub use read::{LIVE_SCHEMAS, MAX_PAGE, Paging, ReadModels};
+pub use read::{By, LIVE_SCHEMAS, MAX_COUNT, MAX_PAGE, Order, Paging, ReadModels};
 
 /// Every statement that queries the read models, so that a test can hold all of them against the
 /// migrated schema.

@@ -124,8 +124,8 @@ const FIND_AS_OF: &str =
     FROM manifests WHERE registry = $1 AND repository = $2 AND digest = $3 AND id <= $4";
 const LIST: &str =
     select!("AND ($3::text IS NULL OR m.digest > $3) ORDER BY m.digest OFFSET $4 LIMIT $5");
-const COUNT: &str = "SELECT count(*) FROM manifests m
-    WHERE m.live AND m.registry = $1 AND m.repository = $2";
+const COUNT: &str = "SELECT count(*) FROM (SELECT FROM manifests m
+    WHERE m.live AND m.registry = $1 AND m.repository = $2 LIMIT 10000) counted";
 const REFERENCES: &str = "SELECT ordinal, digest, media_type, size, platform
     FROM manifest_references WHERE registry = $1 AND repository = $2 AND parent = $3
     ORDER BY ordinal";
@@ -179,7 +179,7 @@ pub async fn list(
     of_repository::list(read, LIST, (registry, repository), paging).await
 }
 
-/// How many [`list`] has in all.
+/// How many [`list`] has in all, but no more than [`crate::MAX_COUNT`].
 ///
 /// # Errors
 ///

@@ -2,10 +2,11 @@
 
 use domain::access::Visible;
 use domain::name::{NamespaceName, RegistryName, TeamName, UserName};
+use domain::namespace::Visibility;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::read::{Paging, ReadModels, Rights, row};
+use crate::read::{Order, Paging, ReadModels, Rights, row};
 
 row! {
     /// A namespace.
@@ -69,15 +70,24 @@ macro_rules! columns {
 }
 
 macro_rules! select {
-    ($rest:literal) => {
+    ($($rest:expr),+) => {
         concat!(
             "SELECT ",
             columns!(),
             " FROM namespaces n
              WHERE ($1 OR n.visibility = ANY($2)
                 OR (n.registry, n.name) IN (SELECT * FROM unnest($3::text[], $4::text[]))) ",
-            $rest
+            $($rest),+
         )
+    };
+}
+
+macro_rules! wanted {
+    () => {
+        "AND ($5::text IS NULL OR n.visibility = $5)
+         AND ($6::text IS NULL OR (n.holder_kind = 'team' AND n.holder = $6))
+         AND ($7::text IS NULL OR n.registry = $7)
+         AND ($8::text IS NULL OR starts_with(n.name, $8)) "
     };
 }
 
@@ -110,9 +120,18 @@ const OF_TEAM: &str = select!(
      AND ($6::text IS NULL OR (n.registry, n.name) > ($6, $7::text))
      ORDER BY n.registry, n.name OFFSET $8 LIMIT $9"
 );
-const COUNT: &str = "SELECT count(*) FROM namespaces n
-    WHERE $1 OR n.visibility = ANY($2)
-       OR (n.registry, n.name) IN (SELECT * FROM unnest($3::text[], $4::text[]))";
+const PAGES: [&str; 4] = [
+    select!(wanted!(), "ORDER BY n.registry, n.name OFFSET $9 LIMIT $10"),
+    select!(wanted!(), "ORDER BY n.registry DESC, n.name DESC OFFSET $9 LIMIT $10"),
+    select!(wanted!(), "ORDER BY n.id OFFSET $9 LIMIT $10"),
+    select!(wanted!(), "ORDER BY n.id DESC OFFSET $9 LIMIT $10"),
+];
+const COUNT: &str = concat!(
+    "SELECT count(*) FROM (SELECT FROM namespaces n WHERE ($1 OR n.visibility = ANY($2)
+       OR (n.registry, n.name) IN (SELECT * FROM unnest($3::text[], $4::text[]))) ",
+    wanted!(),
+    "LIMIT 10000) counted"
+);
 const GRANTS: &str = "SELECT grant_id, id, grantee_kind, grantee, role, repository, until
     FROM namespace_grants WHERE registry = $1 AND namespace = $2 ORDER BY id LIMIT 10000";
 
@@ -120,8 +139,23 @@ const PERSONAL: &str = "SELECT min(id) FROM namespaces
     WHERE holder_kind = 'personal' AND holder = $1
       AND id > (SELECT u.id FROM users u WHERE u.name = $1)";
 
-pub(crate) const STATEMENTS: &[&str] =
-    &[FIND, FIND_ID, LIST, SEEN, OF_TEAM, COUNT, GRANTS, PERSONAL];
+pub(crate) const STATEMENTS: &[&str] = &[
+    FIND, FIND_ID, LIST, SEEN, OF_TEAM, COUNT, GRANTS, PERSONAL, PAGES[0], PAGES[1], PAGES[2],
+    PAGES[3],
+];
+
+/// Which namespaces are wanted; empty: all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of this visibility.
+    pub visibility: Option<Visibility>,
+    /// Held by this team, which whoever asks must see.
+    pub team: Option<TeamName>,
+    /// In this registry.
+    pub registry: Option<RegistryName>,
+    /// Whose name begins so.
+    pub prefix: Option<String>,
+}
 
 /// Registry and name: what lists of namespaces are sorted by.
 pub type Key = (String, String);
@@ -240,14 +274,48 @@ pub async fn of_team(
         .await
 }
 
-/// How many [`list`] has in all.
+/// The namespaces that may be seen and are wanted, in this order.
 ///
 /// # Errors
 ///
 /// The database's.
-pub async fn count(read: &ReadModels, visible: &Visible) -> Result<i64, sqlx::Error> {
+pub async fn page(
+    read: &ReadModels,
+    visible: &Visible,
+    filter: &Filter,
+    order: Order,
+    paging: &Paging<()>,
+) -> Result<Vec<NamespaceRow>, sqlx::Error> {
     let rights = Rights::of(visible);
-    bind_rights!(sqlx::query_scalar(COUNT), rights).fetch_one(read.pool()).await
+    bind_rights!(sqlx::query_as(order.of(PAGES)), rights)
+        .bind(filter.visibility.map(Visibility::as_str))
+        .bind(filter.team.as_ref().map(TeamName::as_str))
+        .bind(filter.registry.as_ref().map(RegistryName::as_str))
+        .bind(&filter.prefix)
+        .bind(paging.offset())
+        .bind(paging.limit())
+        .fetch_all(read.pool())
+        .await
+}
+
+/// How many [`page`] has in all, but no more than [`crate::MAX_COUNT`].
+///
+/// # Errors
+///
+/// The database's.
+pub async fn count(
+    read: &ReadModels,
+    visible: &Visible,
+    filter: &Filter,
+) -> Result<i64, sqlx::Error> {
+    let rights = Rights::of(visible);
+    bind_rights!(sqlx::query_scalar(COUNT), rights)
+        .bind(filter.visibility.map(Visibility::as_str))
+        .bind(filter.team.as_ref().map(TeamName::as_str))
+        .bind(filter.registry.as_ref().map(RegistryName::as_str))
+        .bind(&filter.prefix)
+        .fetch_one(read.pool())
+        .await
 }
 
 /// The further grants of a namespace. Who may see them is asked before.

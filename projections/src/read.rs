@@ -14,6 +14,41 @@ pub const MAX_PAGE: i64 = 1_000;
 /// The most connections that queries hold.
 const MAX_CONNECTIONS: u32 = 16;
 
+/// The most rows that are counted: a total beyond it is said as this.
+pub const MAX_COUNT: i64 = 10_000;
+
+/// How a list is sorted that people go through by page numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Order {
+    /// By what.
+    pub by: By,
+    /// The last first.
+    pub descending: bool,
+}
+
+/// What such a list is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum By {
+    /// Name.
+    #[default]
+    Name,
+    /// Number, and thereby age.
+    Id,
+}
+
+impl Order {
+    /// One of a list's statements: by name, down, by number, down.
+    pub(crate) fn of(self, statements: [&'static str; 4]) -> &'static str {
+        let [name, name_down, id, id_down] = statements;
+        match (self.by, self.descending) {
+            (By::Name, false) => name,
+            (By::Name, true) => name_down,
+            (By::Id, false) => id,
+            (By::Id, true) => id_down,
+        }
+    }
+}
+
 /// The read models of the live generation. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ReadModels {

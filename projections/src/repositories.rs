@@ -113,11 +113,11 @@ const OF_NAMESPACE: &str = select!(
     "AND r.registry = $7 AND r.namespace = $8
      ORDER BY r.registry, r.namespace, r.name OFFSET $9 LIMIT $10"
 );
-const COUNT: &str = "SELECT count(*) FROM repositories r
+const COUNT: &str = "SELECT count(*) FROM (SELECT FROM repositories r
     LEFT JOIN content_namespaces n ON n.registry = r.registry AND n.name = r.namespace
     WHERE r.id IS NOT NULL AND ($1 OR n.visibility = ANY($2)
        OR (r.registry, r.namespace) IN (SELECT * FROM unnest($3::text[], $4::text[]))
-       OR (r.registry, r.name) IN (SELECT * FROM unnest($5::text[], $6::text[])))";
+       OR (r.registry, r.name) IN (SELECT * FROM unnest($5::text[], $6::text[]))) LIMIT 10000) counted";
 const NAMES: &str = "SELECT name FROM repositories
     WHERE registry = $1 AND name > $2 AND id IS NOT NULL ORDER BY name LIMIT 1000";
 
@@ -238,7 +238,7 @@ pub async fn recent(
     Ok(browse(read, visible, &Filter::default(), order, None, limit).await?.rows)
 }
 
-/// How many [`list`] has in all.
+/// How many [`list`] has in all, but no more than [`crate::MAX_COUNT`].
 ///
 /// # Errors
 ///

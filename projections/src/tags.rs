@@ -173,7 +173,7 @@ const PLACE: &str = "SELECT id, registry, repository, name FROM tags WHERE live 
     ORDER BY registry, repository, name LIMIT 1";
 const PLACES: &str = "SELECT id, registry, repository, name FROM tags WHERE live
     ORDER BY registry, repository, name OFFSET $1 LIMIT $2";
-const PLACES_COUNT: &str = "SELECT count(*) FROM tags WHERE live";
+const PLACES_COUNT: &str = "SELECT count(*) FROM (SELECT FROM tags WHERE live LIMIT 10000) counted";
 
 const STANDING: &str = "SELECT name, live, digest, changed_at FROM tags
     WHERE registry = $1 AND repository = $2 AND name > $3 ORDER BY name LIMIT 10000";
@@ -313,7 +313,7 @@ pub async fn places(
     sqlx::query_as(PLACES).bind(paging.offset()).bind(paging.limit()).fetch_all(read.pool()).await
 }
 
-/// How many [`places`] has in all.
+/// How many [`places`] has in all, but no more than [`crate::MAX_COUNT`].
 ///
 /// # Errors
 ///

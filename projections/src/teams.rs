@@ -4,7 +4,7 @@ use domain::access::Visible;
 use domain::name::{TeamName, UserName};
 use jiff::Timestamp;
 
-use crate::read::{Paging, ReadModels, Rights, row};
+use crate::read::{Order, Paging, ReadModels, Rights, row};
 
 row! {
     /// A team.
@@ -49,13 +49,19 @@ row! {
 }
 
 macro_rules! select {
-    ($rest:literal) => {
+    ($($rest:expr),+) => {
         concat!(
             "SELECT t.id, t.name, t.description, t.created_at, t.updated_at, t.members,
                 t.namespaces
              FROM teams t ",
-            $rest
+            $($rest),+
         )
+    };
+}
+
+macro_rules! wanted {
+    () => {
+        "WHERE ($1 OR t.name = ANY($2)) AND ($3::text IS NULL OR starts_with(t.name, $3)) "
     };
 }
 
@@ -76,18 +82,37 @@ const LIST: &str = select!(
     "WHERE ($1 OR t.name = ANY($2)) AND ($3::text IS NULL OR t.name > $3)
      ORDER BY t.name OFFSET $4 LIMIT $5"
 );
-const COUNT: &str = "SELECT count(*) FROM teams t WHERE $1 OR t.name = ANY($2)";
+const PAGES: [&str; 4] = [
+    select!(wanted!(), "ORDER BY t.name OFFSET $4 LIMIT $5"),
+    select!(wanted!(), "ORDER BY t.name DESC OFFSET $4 LIMIT $5"),
+    select!(wanted!(), "ORDER BY t.id OFFSET $4 LIMIT $5"),
+    select!(wanted!(), "ORDER BY t.id DESC OFFSET $4 LIMIT $5"),
+];
+const COUNT: &str =
+    concat!("SELECT count(*) FROM (SELECT FROM teams t ", wanted!(), "LIMIT 10000) counted");
 const MEMBERS: &str = members!(
     "WHERE m.team = $1 AND ($2::text IS NULL OR m.user_name > $2)
      ORDER BY m.user_name OFFSET $3 LIMIT $4"
 );
-const MEMBERS_COUNT: &str = "SELECT count(*) FROM team_members m
-    JOIN users u ON u.name = m.user_name WHERE m.team = $1";
+const MEMBERS_COUNT: &str = "SELECT count(*) FROM (SELECT FROM team_members m
+    JOIN users u ON u.name = m.user_name WHERE m.team = $1 LIMIT 10000) counted";
 const MEMBER: &str = members!("WHERE m.team = $1 AND (m.user_name = $2 OR m.id = $3)");
 const OF_USER: &str = members!("WHERE m.user_name = $1 ORDER BY m.team LIMIT 1000");
 
-pub(crate) const STATEMENTS: &[&str] =
-    &[FIND, FIND_ID, LIST, COUNT, MEMBERS, MEMBER, MEMBERS_COUNT, OF_USER];
+pub(crate) const STATEMENTS: &[&str] = &[
+    FIND,
+    FIND_ID,
+    LIST,
+    COUNT,
+    MEMBERS,
+    MEMBER,
+    MEMBERS_COUNT,
+    OF_USER,
+    PAGES[0],
+    PAGES[1],
+    PAGES[2],
+    PAGES[3],
+];
 
 /// One team by name, if it may be seen.
 ///
@@ -155,16 +180,44 @@ pub async fn list(
         .await
 }
 
-/// How many [`list`] has in all.
+/// The teams that may be seen and whose name begins with `prefix`, in this order.
 ///
 /// # Errors
 ///
 /// The database's.
-pub async fn count(read: &ReadModels, visible: &Visible) -> Result<i64, sqlx::Error> {
+pub async fn page(
+    read: &ReadModels,
+    visible: &Visible,
+    prefix: Option<&str>,
+    order: Order,
+    paging: &Paging<()>,
+) -> Result<Vec<TeamRow>, sqlx::Error> {
+    let rights = Rights::of(visible);
+    sqlx::query_as(order.of(PAGES))
+        .bind(rights.everything)
+        .bind(rights.teams)
+        .bind(prefix)
+        .bind(paging.offset())
+        .bind(paging.limit())
+        .fetch_all(read.pool())
+        .await
+}
+
+/// How many [`page`] has in all, but no more than [`crate::MAX_COUNT`].
+///
+/// # Errors
+///
+/// The database's.
+pub async fn count(
+    read: &ReadModels,
+    visible: &Visible,
+    prefix: Option<&str>,
+) -> Result<i64, sqlx::Error> {
     let rights = Rights::of(visible);
     sqlx::query_scalar(COUNT)
         .bind(rights.everything)
         .bind(rights.teams)
+        .bind(prefix)
         .fetch_one(read.pool())
         .await
 }

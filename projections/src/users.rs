@@ -3,7 +3,7 @@
 use domain::name::UserName;
 use jiff::Timestamp;
 
-use crate::read::{Paging, ReadModels, row};
+use crate::read::{Order, Paging, ReadModels, row};
 
 row! {
     /// A person or bot. Display name and e-mail are in the vault.
@@ -30,12 +30,19 @@ row! {
 }
 
 macro_rules! select {
-    ($rest:literal) => {
+    ($($rest:expr),+) => {
         concat!(
             "SELECT id, name, bot, enabled, admin, auditor, origin, created_at, updated_at
              FROM users ",
-            $rest
+            $($rest),+
         )
+    };
+}
+
+macro_rules! wanted {
+    () => {
+        "WHERE ($1::text IS NULL OR starts_with(name, $1)) AND ($2::bool IS NULL OR enabled = $2)
+           AND ($3::bool IS NULL OR admin = $3) AND ($4::bool IS NULL OR bot = $4) "
     };
 }
 
@@ -45,11 +52,32 @@ const LIST: &str = select!(
     "WHERE ($1::text IS NULL OR name > $1) AND ($2::text IS NULL OR (name >= $2 AND name < $2 || U&'\\+10FFFF'))
      ORDER BY name OFFSET $3 LIMIT $4"
 );
-const COUNT: &str = "SELECT count(*) FROM users WHERE $1::text IS NULL OR starts_with(name, $1)";
+const PAGES: [&str; 4] = [
+    select!(wanted!(), "ORDER BY name OFFSET $5 LIMIT $6"),
+    select!(wanted!(), "ORDER BY name DESC OFFSET $5 LIMIT $6"),
+    select!(wanted!(), "ORDER BY id OFFSET $5 LIMIT $6"),
+    select!(wanted!(), "ORDER BY id DESC OFFSET $5 LIMIT $6"),
+];
+const COUNT: &str =
+    concat!("SELECT count(*) FROM (SELECT FROM users ", wanted!(), "LIMIT 10000) counted");
 const LAST_SIGN_IN: &str = "SELECT recorded_at AS at FROM activity
     WHERE kind = 'auth.signed_in' AND actor = $1 ORDER BY position DESC, index DESC LIMIT 1";
 
-pub(crate) const STATEMENTS: &[&str] = &[FIND, FIND_ID, LIST, COUNT, LAST_SIGN_IN];
+pub(crate) const STATEMENTS: &[&str] =
+    &[FIND, FIND_ID, LIST, COUNT, LAST_SIGN_IN, PAGES[0], PAGES[1], PAGES[2], PAGES[3]];
+
+/// Which users are wanted; empty: all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Whose name begins so.
+    pub prefix: Option<String>,
+    /// Those who are, or are not.
+    pub enabled: Option<bool>,
+    /// Those who are administrators, or are not.
+    pub admin: Option<bool>,
+    /// Bots, or people.
+    pub bot: Option<bool>,
+}
 
 /// One user by name.
 ///
@@ -89,13 +117,41 @@ pub async fn list(
         .await
 }
 
-/// How many [`list`] has in all.
+/// The users that are wanted, in this order. Who may list users is asked before.
 ///
 /// # Errors
 ///
 /// The database's.
-pub async fn count(read: &ReadModels, prefix: Option<&str>) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(COUNT).bind(prefix).fetch_one(read.pool()).await
+pub async fn page(
+    read: &ReadModels,
+    filter: &Filter,
+    order: Order,
+    paging: &Paging<()>,
+) -> Result<Vec<UserRow>, sqlx::Error> {
+    sqlx::query_as(order.of(PAGES))
+        .bind(&filter.prefix)
+        .bind(filter.enabled)
+        .bind(filter.admin)
+        .bind(filter.bot)
+        .bind(paging.offset())
+        .bind(paging.limit())
+        .fetch_all(read.pool())
+        .await
+}
+
+/// How many [`page`] has in all, but no more than [`crate::MAX_COUNT`].
+///
+/// # Errors
+///
+/// The database's.
+pub async fn count(read: &ReadModels, filter: &Filter) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(COUNT)
+        .bind(&filter.prefix)
+        .bind(filter.enabled)
+        .bind(filter.admin)
+        .bind(filter.bot)
+        .fetch_one(read.pool())
+        .await
 }
 
 /// When somebody last signed in at a page, as far as the feed knows.

@@ -8,3 +8,4 @@ mod commands;
 mod document;
 mod doors;
 mod hostile;
+mod lists;

@@ -13,6 +13,7 @@ mod languages;
 mod live;
 mod password;
 mod past;
+mod reference;
 mod rights;
 mod search;
 mod sign_up;

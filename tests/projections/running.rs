@@ -270,7 +270,8 @@ async fn a_rebuild_under_load_gives_no_reader_an_error_or_an_empty_answer() {
         assert!(reader.await.unwrap() > 5);
     }
     runner.reached(log.head().await.unwrap(), PATIENCE).await.unwrap();
-    let seen = users::count(&read, Some("writer-")).await.unwrap();
+    let writers = users::Filter { prefix: Some("writer-".into()), ..users::Filter::default() };
+    let seen = users::count(&read, &writers).await.unwrap();
     assert_eq!(seen, written, "the runner went over to the new generation");
     running.abort();
 }

@@ -39,8 +39,9 @@ use axum::routing::get;
 use commands::bootstrap::BootstrapSecret;
 use projections::ReadModels;
 use projections::search::SearchIndex;
+use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi as _;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use crate::auth::Auth;
@@ -89,7 +90,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(system::ping))
         .routes(routes!(system::health))
         .routes(routes!(system::version))
-        .routes(routes!(document::describe))
+        .routes(routes!(document::describe).layer(CompressionLayer::new()))
         .routes(routes!(search::search))
         .routes(routes!(activities::list))
         .routes(routes!(activities::show))

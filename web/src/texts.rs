@@ -11,6 +11,7 @@ mod browse;
 mod errors;
 pub(crate) mod frame;
 mod mail;
+mod reference;
 mod refusals;
 mod rules;
 mod search;

@@ -31,7 +31,9 @@ mod password;
 mod past;
 mod people;
 mod preferences;
+mod problems;
 mod reader;
+mod reference;
 mod registry_test;
 mod repositories;
 mod search;
@@ -60,6 +62,7 @@ use commands::bootstrap::BootstrapSecret;
 use projections::ReadModels;
 use projections::runner::Runner;
 use projections::search::SearchIndex;
+use tower_http::compression::CompressionLayer;
 
 use crate::api::Followers;
 use crate::auth::{Auth, guard};
@@ -168,6 +171,10 @@ pub fn router(state: UiState) -> Router {
         .route("/admin/registries/{name}/test", post(admin_registries::test))
         .route("/admin/keys", get(admin::show_keys))
         .route("/help", get(help::show))
+        .route("/help/problems", get(problems::list))
+        .route("/help/problems/{slug}", get(problems::show))
+        // It is long, and says the same to everybody.
+        .route("/api", get(reference::show).layer(CompressionLayer::new()))
         // The original's addresses, which people have in their bookmarks.
         .route("/users/sign_in", get(sessions::show).post(sessions::submit))
         .route("/users/sign_up", get(sign_up::show))

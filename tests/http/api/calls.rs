@@ -595,7 +595,7 @@ async fn lists_come_in_pages_and_say_so() {
         "page=9223372036854775807",
         "page=1&page=2",
         "sort_attr=email",
-        "sort_order=desc",
+        "sort_order=down",
         "colour=red",
         "%ff=1",
     ] {

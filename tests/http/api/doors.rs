@@ -292,7 +292,9 @@ async fn a_new_password_ends_older_sessions_and_signing_out_ends_its_own() {
     bench.get(&door, "/version").await.is(200);
     auth.sign_out(&entered.session, Origin::default()).await.unwrap();
     bench.get(&door, "/version").await.is(401);
-    let events = bench.events_after(before).await;
+    // A wrong password from before may be written down a moment later.
+    let mut events = bench.events_after(before).await;
+    events.retain(|event| !matches!(event, Event::Auth(AuthEvent::SignInFailed { .. })));
     let expected = matches!(
         events.as_slice(),
         [Event::Auth(AuthEvent::SignedIn { .. }), Event::Auth(AuthEvent::SignedOut { .. })]

@@ -10,7 +10,7 @@ use domain::name::{NamespaceName, RegistryName, TeamName};
 use domain::namespace::Visibility;
 use http::StatusCode;
 use jiff::Timestamp;
-use projections::namespaces::{self, NamespaceRow};
+use projections::namespaces::{self, Filter, NamespaceRow};
 use projections::{registries, repositories};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::act::{Failed, done, gone};
 use super::answers::{Refused, RefusedBody, RefusedOne, RefusedQuestion, RefusedWish};
 use super::ids::Place;
-use super::paging::{ByName, Page, PageParams, in_turn};
+use super::paging::{ByName, Page, PageParams, Sorted, in_turn};
 use super::params::Params;
 use super::registries::Validation;
 use super::repositories::Repository;
@@ -35,6 +35,16 @@ pub(super) enum VisibilityName {
     Private,
     Protected,
     Public,
+}
+
+impl From<VisibilityName> for Visibility {
+    fn from(name: VisibilityName) -> Self {
+        match name {
+            VisibilityName::Private => Self::Private,
+            VisibilityName::Protected => Self::Protected,
+            VisibilityName::Public => Self::Public,
+        }
+    }
 }
 
 /// A new namespace.
@@ -143,12 +153,27 @@ pub(super) struct Thought {
     registry: Option<String>,
 }
 
+/// Which namespaces.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct NamespaceParams {
+    #[param(inline)]
+    visibility: Option<VisibilityName>,
+    /// Held by this team, by name or number; nothing is where the caller may not see the team.
+    team: Option<String>,
+    /// In this registry.
+    #[param(value_type = Option<String>)]
+    registry: Option<RegistryName>,
+    /// Whose name begins so.
+    prefix: Option<String>,
+}
+
 /// Lists namespaces.
 ///
 /// Those that the caller may see.
 #[utoipa::path(
     get, path = "/namespaces", operation_id = "list_namespaces", tag = "Namespaces",
-    security(()), params(PageParams, ByName),
+    security(()), params(NamespaceParams, PageParams, Sorted),
     responses((status = 200, description = "A page of them.", body = [Namespace]), Refused)
 )]
 pub(super) async fn list(
@@ -157,11 +182,26 @@ pub(super) async fn list(
     mut params: Params,
 ) -> Result<Response, ApiError> {
     caller.must_read()?;
-    let page = Page::by_name(&mut params)?;
+    let page = Page::of(&mut params)?;
+    let order = params.take::<Sorted>()?.into();
+    let NamespaceParams { visibility, team, registry, prefix } = params.take()?;
     params.end()?;
     let visible = caller.viewer.visible();
-    let rows = namespaces::list(&api.read, &visible, &page.rows()).await?;
-    let total = namespaces::count(&api.read, &visible).await?;
+    let team = match team {
+        None => None,
+        // Who holds a namespace is for those who may see the team.
+        Some(id) => match ids::team(&api.read, &id, &visible).await {
+            Ok((team, _)) => Some(team),
+            Err(err) if err.status() == StatusCode::NOT_FOUND => {
+                return Ok(page.answer(Vec::<Namespace>::new(), 0, &params, &api.auth.external));
+            }
+            Err(err) => return Err(err),
+        },
+    };
+    let visibility = visibility.map(Visibility::from);
+    let filter = Filter { visibility, team, registry, prefix };
+    let rows = namespaces::page(&api.read, &visible, &filter, order, &page.rows()).await?;
+    let total = namespaces::count(&api.read, &visible, &filter).await?;
     let all = in_turn(rows.iter().map(|row| entity(&api, &caller, row))).await?;
     Ok(page.answer(all, total, &params, &api.auth.external))
 }

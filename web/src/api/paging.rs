@@ -4,7 +4,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::LINK;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use projections::Paging;
+use projections::{By, MAX_COUNT, Order, Paging};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -55,6 +55,44 @@ pub(super) struct ByName {
     sort_order: Option<Upwards>,
 }
 
+/// How to sort a list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Sorted {
+    /// What to sort by: by name unless given. `id` and `created_at` are the same order.
+    #[param(inline)]
+    sort_attr: Option<Attribute>,
+    /// Upwards unless given.
+    #[param(inline)]
+    sort_order: Option<Direction>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Attribute {
+    Name,
+    Id,
+    CreatedAt,
+}
+
+/// Upwards or downwards.
+#[derive(Deserialize, ToSchema, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Direction {
+    Asc,
+    Desc,
+}
+
+impl From<Sorted> for Order {
+    fn from(asked: Sorted) -> Self {
+        let by = match asked.sort_attr {
+            None | Some(Attribute::Name) => By::Name,
+            Some(Attribute::Id | Attribute::CreatedAt) => By::Id,
+        };
+        Self { by, descending: asked.sort_order == Some(Direction::Desc) }
+    }
+}
+
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Name {
@@ -95,6 +133,15 @@ impl Page {
         Ok(page)
     }
 
+    /// How many rows, of a list that goes on behind its last one and has no numbered pages.
+    pub(super) fn first(self, what: &str) -> Result<i64, ApiError> {
+        if self.page == 1 {
+            return Ok(self.per_page);
+        }
+        let text = format!("`page` is only 1 here: {what} goes on where the Link header leads");
+        Err(ApiError::bad_request(text))
+    }
+
     pub(super) fn rows<Key>(self) -> Paging<Key> {
         Paging { after: None, offset: (self.page - 1) * self.per_page, limit: self.per_page }
     }
@@ -107,14 +154,25 @@ impl Page {
         params: &Params,
         external: &External,
     ) -> Response {
+        let full = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= self.per_page;
         let mut response = Json(rows).into_response();
-        self.decorate(response.headers_mut(), total, params, external);
+        self.decorate(response.headers_mut(), total, full, params, external);
         response
     }
 
-    fn decorate(self, headers: &mut HeaderMap, total: i64, params: &Params, external: &External) {
+    fn decorate(
+        self,
+        headers: &mut HeaderMap,
+        total: i64,
+        full: bool,
+        params: &Params,
+        external: &External,
+    ) {
         let last = ((total + self.per_page - 1) / self.per_page).max(1);
-        let next = (self.page < last).then_some(self.page + 1);
+        // Behind what is counted, a full page has a next one.
+        let beyond = total >= MAX_COUNT && full && (self.page + 1) * self.per_page <= MAX_OFFSET;
+        let next = (self.page < last || beyond).then_some(self.page + 1);
+        let last = last.max(self.page.min(next.unwrap_or(last)));
         let previous = (self.page > 1).then(|| (self.page - 1).min(last));
         let numbers = [
             ("x-total", Some(total)),

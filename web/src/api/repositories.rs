@@ -6,17 +6,19 @@ use axum::response::Response;
 use commands::{repositories as wishes, stars as star_wishes};
 use domain::access::{Action, Resource};
 use domain::name::{RegistryName, RepositoryName};
+use domain::namespace::Visibility;
 use http::StatusCode;
 use jiff::Timestamp;
-use projections::repositories::{self, RepositoryRow};
+use projections::repositories::{self, Cursor, Filter, Order, RepositoryRow, Sort};
 use projections::{registries, stars};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::act::{Failed, done, gone};
-use super::answers::{Refused, RefusedBody, RefusedOne, RefusedWish};
+use super::answers::{RefusedBody, RefusedOne, RefusedWish};
 use super::ids::Place;
-use super::paging::{ByName, Page, PageParams, in_turn};
+use super::namespaces::VisibilityName;
+use super::paging::{Direction, Page, PageParams, in_turn, onward};
 use super::params::Params;
 use super::strict_json::StrictJson;
 use super::{ApiState, ids};
@@ -74,13 +76,62 @@ struct NamespaceOfRepository {
     visibility: Option<String>,
 }
 
+/// Which repositories, and in which order.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RepositoryParams {
+    /// What to sort by: by name unless given.
+    #[param(inline)]
+    sort_attr: Option<Attribute>,
+    /// Names upwards and all else downwards unless given.
+    #[param(inline)]
+    sort_order: Option<Direction>,
+    /// Those over which this namespace decides, by name or number.
+    namespace: Option<String>,
+    #[param(inline)]
+    visibility: Option<VisibilityName>,
+    /// Whose full name begins so.
+    #[param(max_length = 255)]
+    prefix: Option<String>,
+    /// Whose full name holds this.
+    #[param(max_length = 255)]
+    part: Option<String>,
+    /// Pushed to at or after.
+    #[param(value_type = Option<String>, format = DateTime)]
+    since: Option<Timestamp>,
+    /// `true`: those that the caller starred.
+    starred: Option<bool>,
+    /// Where a sorted or filtered list goes on: as its Link header has it.
+    #[param(max_length = 1024)]
+    after: Option<String>,
+}
+
+/// What repositories are sorted by.
+#[derive(Deserialize, ToSchema, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum Attribute {
+    Name,
+    /// As name, for old scripts' sake.
+    Id,
+    /// Last push.
+    Pushed,
+    /// Last pull.
+    Pulled,
+    Pulls,
+    Stars,
+    Tags,
+    /// Bytes.
+    Size,
+}
+
 /// Lists repositories.
 ///
-/// Those that the caller may see.
+/// Those that the caller may see. Sorted by name and not filtered, the list has page numbers and
+/// totals; in any other order, or filtered, it has neither, and the Link header leads on.
 #[utoipa::path(
     get, path = "/repositories", operation_id = "list_repositories", tag = "Repositories",
-    security(()), params(PageParams, ByName),
-    responses((status = 200, description = "A page of them.", body = [Repository]), Refused)
+    security(()), params(RepositoryParams, PageParams),
+    responses((status = 200, description = "A page of them.", body = [Repository]), RefusedOne)
 )]
 pub(super) async fn list(
     State(api): State<ApiState>,
@@ -88,13 +139,90 @@ pub(super) async fn list(
     mut params: Params,
 ) -> Result<Response, ApiError> {
     caller.must_read()?;
-    let page = Page::by_name(&mut params)?;
+    let asked: RepositoryParams = params.take()?;
+    let page = Page::of(&mut params)?;
     params.end()?;
     let visible = caller.viewer.visible();
+    if let Some(browse) = asked.browse(&api, &caller).await? {
+        let Browse { filter, order, after } = browse;
+        let limit = page.first("sorted or filtered, this list")?;
+        let slice =
+            repositories::browse(&api.read, &visible, &filter, order, after.as_ref(), limit);
+        let slice = slice.await?;
+        let next = slice.next.as_ref().map(ToString::to_string);
+        let all = in_turn(slice.rows.iter().map(|row| entity(&api, &caller, row))).await?;
+        return Ok(onward(all, 0, ("after", next), &params, &api.auth.external));
+    }
     let rows = repositories::list(&api.read, &visible, &page.rows()).await?;
     let total = repositories::count(&api.read, &visible).await?;
     let all = in_turn(rows.iter().map(|row| entity(&api, &caller, row))).await?;
     Ok(page.answer(all, total, &params, &api.auth.external))
+}
+
+/// A list that goes on behind its last row.
+struct Browse {
+    filter: Filter,
+    order: Order,
+    after: Option<Cursor>,
+}
+
+impl RepositoryParams {
+    /// `None`: all of them, by name.
+    async fn browse(self, api: &ApiState, caller: &ApiCaller) -> Result<Option<Browse>, ApiError> {
+        let sort = match self.sort_attr.unwrap_or(Attribute::Name) {
+            Attribute::Name | Attribute::Id => Sort::Name,
+            Attribute::Pushed => Sort::Pushed,
+            Attribute::Pulled => Sort::Pulled,
+            Attribute::Pulls => Sort::Pulls,
+            Attribute::Stars => Sort::Stars,
+            Attribute::Tags => Sort::Tags,
+            Attribute::Size => Sort::Size,
+        };
+        let mut order = Order::by(sort);
+        if let Some(direction) = self.sort_order {
+            order.descending = direction == Direction::Desc;
+        }
+        let after = self.after.map(|text| {
+            let cursor = text.parse::<Cursor>().ok().filter(|cursor| cursor.order == order);
+            cursor.ok_or_else(|| {
+                ApiError::bad_request("The parameter `after` is no place in a list of this order")
+            })
+        });
+        let plain = order == Order::by(Sort::Name)
+            && self.namespace.is_none()
+            && self.visibility.is_none()
+            && self.prefix.is_none()
+            && self.part.is_none()
+            && self.since.is_none()
+            && self.starred != Some(true)
+            && after.is_none();
+        if plain {
+            return Ok(None);
+        }
+        for (name, text) in [("prefix", &self.prefix), ("part", &self.part)] {
+            if text.as_ref().is_some_and(|text| text.len() > RepositoryName::MAX_BYTES) {
+                let text = format!("`{name}` has at most {} bytes", RepositoryName::MAX_BYTES);
+                return Err(ApiError::bad_request(text));
+            }
+        }
+        let namespace = match &self.namespace {
+            Some(id) => Some(super::namespaces::seen(api, caller, id).await?.0),
+            None => None,
+        };
+        let starred_by = match self.starred {
+            Some(true) => Some(caller.viewer.user().cloned().ok_or_else(ApiError::unauthorized)?),
+            _ => None,
+        };
+        let filter = Filter {
+            namespace,
+            visibility: self.visibility.map(Visibility::from),
+            part: self.part,
+            prefix: self.prefix,
+            since: self.since,
+            starred_by,
+        };
+        Ok(Some(Browse { filter, order, after: after.transpose()? }))
+    }
 }
 
 /// Shows a repository.

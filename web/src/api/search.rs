@@ -377,16 +377,6 @@ impl From<Since> for SinceName {
     }
 }
 
-impl From<VisibilityName> for Visibility {
-    fn from(name: VisibilityName) -> Self {
-        match name {
-            VisibilityName::Private => Self::Private,
-            VisibilityName::Protected => Self::Protected,
-            VisibilityName::Public => Self::Public,
-        }
-    }
-}
-
 impl From<Visibility> for VisibilityName {
     fn from(visibility: Visibility) -> Self {
         match visibility {

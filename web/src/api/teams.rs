@@ -19,7 +19,7 @@ use super::act::{Failed, done, gone};
 use super::answers::{Refused, RefusedBody, RefusedOne, RefusedWish};
 use super::members::RoleName;
 use super::namespaces::Namespace;
-use super::paging::{ByName, Page, PageParams, in_turn};
+use super::paging::{ByName, Page, PageParams, Sorted, in_turn};
 use super::params::Params;
 use super::strict_json::StrictJson;
 use super::{ApiState, ids};
@@ -97,12 +97,20 @@ pub(super) struct RemoveParams {
     new_team: Option<String>,
 }
 
+/// Which teams.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct TeamParams {
+    /// Whose name begins so.
+    prefix: Option<String>,
+}
+
 /// Lists teams.
 ///
 /// Those that the caller may see.
 #[utoipa::path(
     get, path = "/teams", operation_id = "list_teams", tag = "Teams",
-    params(PageParams, ByName),
+    params(TeamParams, PageParams, Sorted),
     responses((status = 200, description = "A page of them.", body = [Team]), Refused)
 )]
 pub(super) async fn list(
@@ -111,11 +119,13 @@ pub(super) async fn list(
     mut params: Params,
 ) -> Result<Response, ApiError> {
     caller.must_be_somebody()?;
-    let page = Page::by_name(&mut params)?;
+    let page = Page::of(&mut params)?;
+    let order = params.take::<Sorted>()?.into();
+    let TeamParams { prefix } = params.take()?;
     params.end()?;
-    let visible = caller.viewer.visible();
-    let rows = teams::list(&api.read, &visible, &page.rows()).await?;
-    let total = teams::count(&api.read, &visible).await?;
+    let (visible, prefix) = (caller.viewer.visible(), prefix.as_deref());
+    let rows = teams::page(&api.read, &visible, prefix, order, &page.rows()).await?;
+    let total = teams::count(&api.read, &visible, prefix).await?;
     let rows = rows.iter().map(|row| entity(&caller, row)).collect::<Result<Vec<_>, _>>()?;
     Ok(page.answer(rows, total, &params, &api.auth.external))
 }

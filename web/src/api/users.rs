@@ -11,14 +11,14 @@ use domain::name::{TeamName, UserName};
 use domain::user::{Account, Origin};
 use http::StatusCode;
 use jiff::Timestamp;
-use projections::users::{self, UserRow};
+use projections::users::{self, Filter, UserRow};
 use projections::{namespaces, teams};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::act::{Failed, done, gone};
 use super::answers::{Refused, RefusedBody, RefusedOne, RefusedWish};
-use super::paging::{ByName, Page, PageParams, in_turn};
+use super::paging::{Page, PageParams, Sorted, in_turn};
 use super::params::Params;
 use super::strict_json::StrictJson;
 use super::{ApiState, ids};
@@ -107,12 +107,18 @@ pub(super) struct UserParams {
     /// Whose name begins so.
     #[param(max_length = 128)]
     prefix: Option<String>,
+    /// Those who are enabled, or are not.
+    enabled: Option<bool>,
+    /// Administrators, or all others.
+    admin: Option<bool>,
+    /// Bots, or people.
+    bot: Option<bool>,
 }
 
 /// Lists users.
 #[utoipa::path(
     get, path = "/users", operation_id = "list_users", tag = "Users",
-    params(UserParams, PageParams, ByName),
+    params(UserParams, PageParams, Sorted),
     responses((status = 200, description = "A page of them.", body = [User]), Refused)
 )]
 pub(super) async fn list(
@@ -121,16 +127,18 @@ pub(super) async fn list(
     mut params: Params,
 ) -> Result<Response, ApiError> {
     caller.must(Action::ListUsers, &Resource::System)?;
-    let page = Page::by_name(&mut params)?;
-    let asked: UserParams = params.take()?;
-    let prefix = asked.prefix.map(|text| text.to_ascii_lowercase());
+    let page = Page::of(&mut params)?;
+    let order = params.take::<Sorted>()?.into();
+    let UserParams { prefix, enabled, admin, bot } = params.take()?;
+    params.end()?;
+    let prefix = prefix.map(|text| text.to_ascii_lowercase());
     if prefix.as_ref().is_some_and(|text| text.len() > UserName::MAX_BYTES) {
         let text = format!("`prefix` has at most {} bytes, as names have", UserName::MAX_BYTES);
         return Err(ApiError::bad_request(text));
     }
-    params.end()?;
-    let rows = users::list(&api.read, prefix.as_deref(), &page.rows()).await?;
-    let total = users::count(&api.read, prefix.as_deref()).await?;
+    let filter = Filter { prefix, enabled, admin, bot };
+    let rows = users::page(&api.read, &filter, order, &page.rows()).await?;
+    let total = users::count(&api.read, &filter).await?;
     let all = in_turn(rows.iter().map(|row| entity(&api, row))).await?;
     Ok(page.answer(all, total, &params, &api.auth.external))
 }

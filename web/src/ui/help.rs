@@ -47,6 +47,7 @@ pub(super) fn body(t: Lang, host: &str, user: &str) -> Markup {
         h2 { (t.help_script()) }
         p { (t.help_script_text(&tokens)) }
         (command(t, t.help_script_command(), &format!("printf %s \"$TOKEN\" | docker login {host} -u {} --password-stdin", quoted(user))))
+        p { a href="/api" { (t.reference()) } }
         h2 { (t.help_refused()) }
         p { (t.help_refused_text(&activity)) }
         h2 { (t.help_keys()) }

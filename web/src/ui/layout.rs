@@ -259,6 +259,7 @@ fn foot(frame: &Frame) -> Markup {
                 span { "Portus " (env!("CARGO_PKG_VERSION")) }
                 @if let Some(position) = frame.position { span { (t.shows_up_to(position)) } }
                 a href="/help" data-go="?" { (t.help()) }
+                a href="/api" { "REST" }
             }
         }
     }

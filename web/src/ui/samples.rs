@@ -33,8 +33,8 @@ use super::visitor::Registries;
 use super::{
     access, activity, admin, admin_registries, admin_users, comments, errors, help, home,
     manifests, me, members, namespace_settings, namespaces, password, people, preferences,
-    registry_test, repositories, search, security, sessions, settings, setup, sign_up, tags, teams,
-    tokens,
+    problems, reference, registry_test, repositories, search, security, sessions, settings, setup,
+    sign_up, tags, teams, tokens,
 };
 use crate::auth::{Begun, Preferences};
 use crate::texts::Lang;
@@ -611,6 +611,9 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         ("person", people::body(&person(true))),
         ("person, nothing shared", people::body(&person(false))),
         ("help", help::body(lang, "registry.example.org", text)),
+        ("reference", reference::body(lang, "https://portus.example.org")),
+        ("problems", problems::all(lang)),
+        ("problem", problems::one(lang, crate::error::Problem::of(http::StatusCode::CONFLICT))),
         ("error", errors::body(lang, http::StatusCode::NOT_FOUND, text, None)),
     ]
 }
