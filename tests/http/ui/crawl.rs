@@ -145,7 +145,9 @@ fn links(html: &Html, at: &str) -> BTreeSet<String> {
         .map(|to| to.split('#').next().unwrap_or_default().to_owned())
         .collect();
     for form in select(html, "form") {
-        if form.attr("method") != Some("get") {
+        // A moment to look back to is for people to choose: this minute, this world was not yet.
+        let chosen = Selector::parse("input[type=datetime-local]").unwrap();
+        if form.attr("method") != Some("get") || form.select(&chosen).next().is_some() {
             continue;
         }
         let action = form.attr("action").filter(|to| !to.is_empty()).unwrap_or(path);

@@ -257,14 +257,17 @@ impl Bench {
 
     /// Blocks of our tables and indexes that anybody has asked for so far.
     async fn touched(&self) -> i64 {
-        // Each connection tells when it is asked to; a page has given all of them back.
-        let mut all = Vec::new();
-        while all.len() < self.read.size() as usize {
-            all.push(self.read.acquire().await.unwrap());
-        }
-        for mut connection in all {
-            let tell = sqlx::query("SELECT pg_stat_force_next_flush()");
-            tell.execute(&mut *connection).await.unwrap();
+        // Each connection tells when it is asked to; a page has given all of them back. Those that
+        // made the world have something to tell, too.
+        for pool in [&self.owner, &self.read] {
+            let mut all = Vec::new();
+            while all.len() < pool.size() as usize {
+                all.push(pool.acquire().await.unwrap());
+            }
+            for mut connection in all {
+                let tell = sqlx::query("SELECT pg_stat_force_next_flush()");
+                tell.execute(&mut *connection).await.unwrap();
+            }
         }
         let sum = "SELECT sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read, 0)
               + coalesce(idx_blks_hit, 0))::bigint FROM pg_statio_user_tables
