@@ -87,9 +87,9 @@ queries = {
 
 for path in document["paths"].values():
     for operation in path.values():
-        for parameter in operation.ask("parameters", []):
+        for parameter in operation.get("parameters", []):
             known = values if parameter["in"] == "path" else queries
-            if parameter["name"] in known and parameter["schema"].ask("type") != "integer":
+            if parameter["name"] in known and parameter["schema"].get("type") != "integer":
                 parameter["schema"] = {"enum": known[parameter["name"]]}
 for name, some in fields.items():
     properties = document["components"]["schemas"][name]["properties"]
