@@ -9,7 +9,7 @@ use tests::described::Described;
 use super::bench::{Bench, Shows};
 
 /// Set it to write the description anew.
-const RENEW: &str = "PORTUS_RENEW_OPENAPI";
+const RENEW: &str = "PORTUS_TEST_RENEW_OPENAPI";
 
 #[test]
 fn the_description_in_the_documents_is_that_of_the_handlers() {
