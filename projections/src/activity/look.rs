@@ -156,11 +156,16 @@ const OF_NAME: &str = concat!(
         SELECT (SELECT a.registry FROM activity a
           WHERE a.repository IS NOT NULL AND a.registry > registry.name
           ORDER BY a.registry LIMIT 1) FROM registry WHERE registry.name IS NOT NULL
-    ), place AS ",
+    ), place AS (",
     latest!("registry", "a.registry = registry.name AND a.repository = $4"),
-    " SELECT ",
+    " UNION ALL ",
+    // What was asked of a service that no registry has.
+    latest!("(VALUES (1)) AS none(at_all)", "a.registry IS NULL AND a.repository = $4"),
+    ")
+    SELECT ",
     columns!(),
-    " FROM place JOIN activity a ON a.position = place.position AND a.index = place.index
+    " FROM (SELECT * FROM place ORDER BY position DESC, index DESC LIMIT $12) AS place
+    JOIN activity a ON a.position = place.position AND a.index = place.index
     ORDER BY a.position DESC, a.index DESC"
 );
 
