@@ -150,7 +150,8 @@ fn every_form_that_changes_something_shows_where_it_comes_from() {
 #[test]
 fn what_people_write_never_becomes_markup() {
     let elements = |text: &str| -> Vec<(&'static str, usize)> {
-        let count = |text: &str| select(&Html::parse_document(text), "*").len();
+        // What is marked in a hit depends on what was asked; it is ours.
+        let count = |text: &str| select(&Html::parse_document(text), "*:not(mark)").len();
         framed(Lang::En, text).iter().map(|(name, page)| (*name, count(page))).collect()
     };
     let plain = elements("plain");
@@ -165,7 +166,8 @@ fn what_people_write_never_becomes_markup() {
             for link in select(&html, "a[href], form[action]") {
                 let to = link.attr("href").or(link.attr("action")).unwrap();
                 // Empty is this page once more.
-                let ours = to.is_empty() || to.starts_with('/') || to == "#content";
+                let ours =
+                    to.is_empty() || to.starts_with('/') || ["#content", "#narrow"].contains(&to);
                 assert!(ours, "{name}: {to}");
             }
         }
@@ -207,6 +209,10 @@ fn a_german_page_holds_no_english_words_of_ours() {
         "Your",
     ];
     for (name, text) in framed(Lang::De, "plain") {
+        // What scripts are told is English: the reference says it as the description does.
+        if name == "reference" {
+            continue;
+        }
         let found: Vec<_> =
             words(&text).into_iter().filter(|word| english.contains(&word.as_str())).collect();
         assert!(found.is_empty(), "{name}: {found:?}");
