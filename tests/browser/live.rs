@@ -18,7 +18,8 @@ async fn a_push_appears_on_an_open_repository_page_and_in_an_open_feed() {
     world::push(&site, "bob", "payments/checkout:2.5.0", 0, true).await;
     browser.until("document.querySelector('tbody').innerText.includes('2.5.0')").await;
     let shown = "!document.getElementById('tag-2.5.0').querySelector('[data-copy]').hidden";
-    assert_eq!(browser.eval(shown).await, true, "new rows can be copied from, too");
+    // New rows can be copied from, too.
+    browser.until(shown).await;
     assert_eq!(browser.eval(OFFERED).await, false);
 
     // Where somebody is at work nothing moves; it is offered instead.

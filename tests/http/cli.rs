@@ -305,6 +305,9 @@ async fn a_token_is_made_remembered_used_and_revoked() {
     let broken = desk.run(&["whoami"]).await;
     assert_eq!(broken.code, 2);
     assert!(broken.err.contains("portus login") && !broken.err.contains(&token), "{}", broken.err);
+    // Who says everything needs no file.
+    let all = ["whoami", "--url", &site.url, "--token-file", "-"];
+    assert_eq!(desk.run_with(&all, &token).await.code, 0);
     std::fs::write(&kept, text).unwrap();
 
     let id = alice.json(&["token", "list"]).await[0]["id"].to_string();

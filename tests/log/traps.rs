@@ -550,10 +550,11 @@ async fn more_bytes_than_may_wait_are_told_busy() {
     // More than fits never goes in, and takes no room from what comes after.
     let refused = log.append(vec![big(), big(), big()]).await;
     assert!(matches!(refused, Err(LogError::Busy)), "{refused:?}");
-    for _ in 0..3 {
+    // Whoever has an answer has the room again.
+    for _ in 0..100 {
         log.append(vec![big(), big()]).await.unwrap();
     }
-    assert_eq!(everything(&*log).await.len(), 6);
+    assert_eq!(everything(&*log).await.len(), 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -78,9 +78,7 @@ impl Sequencer {
             metrics::gauge!("portus_append_queue_depth")
                 .set((self.waiting.len() + gathered.len()) as f64);
             let batch = batch::take(&mut gathered);
-            let bytes: usize = batch.iter().map(|waiting| waiting.command.bytes()).sum();
             self.write(batch).await;
-            self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
     }
 
@@ -92,6 +90,7 @@ impl Sequencer {
             match self.persist(&batch).await {
                 Ok(outcomes) => {
                     count(&batch, &outcomes);
+                    self.release(&batch);
                     for (waiting, outcome) in batch.into_iter().zip(outcomes) {
                         // Whoever has gone away does not want to know.
                         let _ = waiting.answer.send(Ok(outcome));
@@ -101,13 +100,24 @@ impl Sequencer {
                     let rest = batch.split_off(batch.len() / 2);
                     parts.extend([rest, batch]);
                 }
-                Err(Failure::Rejected(why)) => answer_all(batch, || LogError::Invalid(why.clone())),
+                Err(Failure::Rejected(why)) => {
+                    self.release(&batch);
+                    answer_all(batch, || LogError::Invalid(why.clone()));
+                }
                 Err(Failure::Refused(why) | Failure::Lost(why)) => {
                     tracing::error!(error = why, appends = batch.len(), "the log does not answer");
+                    self.release(&batch);
                     answer_all(batch, || LogError::Unavailable(why.clone()));
                 }
             }
         }
+    }
+
+    /// Gives back the room of a batch, before anybody hears of it: whoever has an answer may come
+    /// with as much again.
+    fn release(&self, batch: &[Waiting]) {
+        let bytes = batch.iter().map(|waiting| waiting.command.bytes()).sum();
+        self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Tries until it is written, rejected, or patience is at an end.

@@ -37,9 +37,17 @@ pub(super) struct Server {
 impl Server {
     /// The server that flags, environment or `portus login` name, in this order.
     pub(super) fn of(args: &ServerArgs) -> Result<Self, Failure> {
-        let kept = login::kept()?;
         let said = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let named = said(&args.url).or_else(|| variable("PORTUSCTL_API_SERVER"));
+        let mut user = said(&args.user).or_else(|| variable("PORTUSCTL_API_USER"));
+        let mut token = match &args.token_file {
+            Some(file) => Some(secret::read(file, "token")?),
+            None => variable("PORTUS_TOKEN")
+                .or_else(|| variable("PORTUSCTL_API_TOKEN"))
+                .map(Zeroizing::new),
+        };
+        // Who says everything does not stumble over what was remembered.
+        let kept = if named.is_some() && token.is_some() { None } else { login::kept()? };
         let url = match (&named, &kept) {
             (Some(url), _) => parse(url)?,
             (None, Some(kept)) => parse(&kept.url)?,
@@ -47,13 +55,6 @@ impl Server {
                 let text = "which server? Say --url https://…, set $PORTUS_URL, or `portus login`";
                 return Err(Failure::usage(text));
             }
-        };
-        let mut user = said(&args.user).or_else(|| variable("PORTUSCTL_API_USER"));
-        let mut token = match &args.token_file {
-            Some(file) => Some(secret::read(file, "token")?),
-            None => variable("PORTUS_TOKEN")
-                .or_else(|| variable("PORTUSCTL_API_TOKEN"))
-                .map(Zeroizing::new),
         };
         // What was remembered for one server is shown to no other.
         if let (None, Some(kept)) = (&token, kept)
@@ -163,7 +164,9 @@ impl Server {
         address: Url,
         body: Option<&Value>,
     ) -> Result<(Value, Option<String>), Failure> {
-        for attempt in 1.. {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
             let mut request = self.http.request(method.clone(), address.clone());
             request = match (&self.user, &self.token) {
                 (Some(user), Some(token)) => request.basic_auth(user, Some(token.as_str())),
@@ -199,7 +202,6 @@ impl Server {
             };
             return Ok((value, next));
         }
-        Err(Failure::failed("unreachable"))
     }
 
     async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Failure> {
