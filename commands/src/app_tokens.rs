@@ -66,7 +66,8 @@ pub async fn create(
     if caller.permit.action() == Some(Action::IssueTokenSelf) && !caller.permit.actor().is(user) {
         return Err(CommandError::NotPermitted);
     }
-    let (id, now) = (TokenId(desk.new_id().0), desk.clock.now());
+    let (once, now) = (caller.origin.once, desk.clock.now());
+    let id = TokenId(once.map_or_else(|| desk.new_id().0, |once| once.id(ID, 0)));
     let expires_at = new.expires_at.unwrap_or_else(|| now + (DEFAULT_LIFE_DAYS * 24).hours());
     let wish = AppTokenCommand::Create {
         user: user.clone(),
@@ -77,7 +78,10 @@ pub async fn create(
         expires_at,
         now,
     };
-    let (secret, hash) = app_token::mint();
+    let (secret, hash) = match once {
+        Some(once) => app_token::mint_of(&once.bytes(SECRET)),
+        None => app_token::mint(),
+    };
     desk.vault.put_app_token(id, user, hash).await?;
     match execute::<AppTokens>(desk, caller, &StreamName::app_tokens(user), wish).await {
         Ok(position) => Ok(Issued { id, secret, expires_at, position }),
@@ -89,6 +93,10 @@ pub async fn create(
         Err(err) => Err(err),
     }
 }
+
+/// What tries of one request make up alike.
+const ID: &str = "application token";
+const SECRET: &str = "application token's secret";
 
 /// Ends a token: its owner, or an administrator ([`Action::RevokeTokenOther`]).
 ///

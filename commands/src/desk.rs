@@ -9,6 +9,7 @@ use domain::log::EventLog;
 use jiff::Timestamp;
 
 use crate::execute::CommandError;
+use crate::once::Once;
 use crate::vault::Vault;
 
 /// The service's clock. Tests set it; the program asks the machine.
@@ -74,6 +75,8 @@ pub struct Origin {
     pub address: Option<IpAddr>,
     /// The client's name for itself, cut to 256 bytes; never trusted.
     pub user_agent: Option<String>,
+    /// What this request has in common with other tries of it.
+    pub once: Option<Once>,
 }
 
 /// On whose behalf a command runs, by which right, and from where.
@@ -99,12 +102,14 @@ impl Caller {
     }
 
     /// The same caller for a further step on a stream that this command itself has just written:
-    /// the right was proven for the first step, and the step's own event must not outdate it.
+    /// the right was proven for the first step, and the step's own event must not outdate it. Only
+    /// the first step is found again by [`Origin::once`]: the others are made so that they may be
+    /// done again.
     #[must_use]
     pub fn continued(&self) -> Self {
         Self {
             permit: Permit::of_the_house(self.permit.actor().clone()),
-            origin: self.origin.clone(),
+            origin: Origin { once: None, ..self.origin.clone() },
         }
     }
 }

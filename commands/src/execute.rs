@@ -1,10 +1,11 @@
 //! Read, fold, decide, append; whoever loses a race thinks again.
 
 use domain::decider::Decider;
-use domain::event::{DecodeError, Event, Meta, NewEvent, Position, StreamName};
+use domain::event::{DecodeError, Event, EventId, Meta, NewEvent, Position, StreamName};
 use domain::log::{Append, History, LogError, Outcome};
 
 use crate::desk::{Caller, Desk};
+use crate::once::Once;
 use crate::vault::VaultError;
 
 /// How often a command is thought over again before the caller is told to come back.
@@ -68,6 +69,10 @@ pub async fn execute<D: Decider>(
 ) -> Result<Position, CommandError<D::Refusal>> {
     for _ in 0..ATTEMPTS {
         let past = desk.log.read_stream(stream, None).await?;
+        let once = caller.origin.once;
+        if let Some(done) = once.and_then(|once| done_before(&past, stream, once)) {
+            return Ok(done);
+        }
         if let Some(seen) = caller.permit.position()
             && seen < past.position()
         {
@@ -80,8 +85,10 @@ pub async fn execute<D: Decider>(
             return Ok(past.position());
         }
         let mut events = Vec::with_capacity(news.len());
-        for event in news {
-            events.push(envelope(desk, caller, event.into()).await?);
+        for (n, event) in news.into_iter().enumerate() {
+            let id =
+                once.map_or_else(|| desk.new_id(), |once| EventId(once.id(stream.as_str(), n)));
+            events.push(enclose(desk, caller, id, event.into()).await?);
         }
         let command =
             Append { stream: stream.clone(), expected: past.expected(), key: None, events };
@@ -107,6 +114,14 @@ pub async fn state<D: Decider, R: std::error::Error>(
     Ok(fold(&desk.log.read_stream(stream, None).await?)?)
 }
 
+/// Where an earlier try of the same request has ended on this stream, if it has written there.
+fn done_before(past: &History, stream: &StreamName, once: Once) -> Option<Position> {
+    let ours = |n| EventId(once.id(stream.as_str(), n));
+    let first = past.events.iter().position(|event| event.id == ours(0))?;
+    let written = past.events[first..].iter().enumerate();
+    written.take_while(|(n, event)| event.id == ours(*n)).last().map(|(_, event)| event.position)
+}
+
 fn fold<D: Decider>(past: &History) -> Result<D, DecodeError> {
     let mut state = D::default();
     for recorded in &past.events {
@@ -124,7 +139,16 @@ fn fold<D: Decider>(past: &History) -> Result<D, DecodeError> {
 ///
 /// [`VaultError`] when the key to seal with can be neither read nor made.
 pub async fn envelope(desk: &Desk, caller: &Caller, event: Event) -> Result<NewEvent, VaultError> {
-    let (id, now) = (desk.new_id(), desk.clock.now());
+    enclose(desk, caller, desk.new_id(), event).await
+}
+
+async fn enclose(
+    desk: &Desk,
+    caller: &Caller,
+    id: EventId,
+    event: Event,
+) -> Result<NewEvent, VaultError> {
+    let now = desk.clock.now();
     let origin = &caller.origin;
     let actor = caller.permit.actor().clone();
     let sealed = desk.vault.seal_origin(&actor, now, id.0.as_bytes(), origin).await?;

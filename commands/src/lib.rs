@@ -15,6 +15,7 @@ pub mod ingest;
 pub mod limit;
 pub mod log;
 pub mod namespaces;
+pub mod once;
 pub mod presence;
 pub mod reconcile;
 pub mod registries;

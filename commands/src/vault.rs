@@ -2,6 +2,7 @@
 //! addresses, and the keys with which personal data in facts is sealed. Events hold only what is
 //! sealed with it.
 
+pub mod answers;
 mod comments;
 pub mod keys;
 pub mod master;

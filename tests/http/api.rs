@@ -9,3 +9,4 @@ mod document;
 mod doors;
 mod hostile;
 mod lists;
+mod once;

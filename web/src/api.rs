@@ -17,6 +17,7 @@ mod ids;
 mod manifests;
 mod members;
 mod namespaces;
+mod once;
 mod paging;
 mod params;
 mod registries;
@@ -52,6 +53,7 @@ pub(crate) use budget::Meter;
 pub use budget::{Budgets, Limits, MAX_CALLERS, WINDOW_SECONDS};
 pub(crate) use document::place;
 pub use document::{Document, document};
+pub use once::{IDEMPOTENCY_KEY, MAX_KEY_BYTES, REPLAYED};
 pub use paging::{DEFAULT_PER_PAGE, MAX_OFFSET, MAX_PER_PAGE};
 pub use strict_json::MAX_BODY_BYTES;
 
@@ -79,6 +81,7 @@ pub fn router(state: ApiState) -> Router {
         .nest(document::BASE, v1.fallback(nothing_here))
         .route("/api/version", get(system::version))
         .route("/api/openapi-spec", get(document::moved))
+        .layer(from_fn_with_state(state.clone(), once::once))
         .layer(from_fn_with_state(state.budgets.clone(), budget::limit))
         .layer(from_fn(negotiate))
         .with_state(state)

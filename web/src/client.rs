@@ -8,6 +8,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use commands::desk::Origin;
+use commands::once::Once;
 use domain::event::{Credential, Door};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 
@@ -45,6 +46,7 @@ pub fn origin(
             let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
             cut(&text, MAX_USER_AGENT_BYTES).to_owned()
         }),
+        once: extensions.get::<Once>().copied(),
     }
 }
 

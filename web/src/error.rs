@@ -86,6 +86,12 @@ impl ApiError {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, text)
     }
 
+    /// 409: in the way of another request; come back after that many seconds, if that helps.
+    #[must_use]
+    pub fn conflict(text: impl Into<String>, seconds: Option<u32>) -> Self {
+        Self { retry_after: seconds, ..Self::new(StatusCode::CONFLICT, text) }
+    }
+
     /// 422: understood, but one field cannot be so.
     #[must_use]
     pub fn field(field: &str, text: impl Into<String>) -> Self {

@@ -19,7 +19,13 @@ pub const TOKEN_BYTES: usize = PREFIX.len() + 2 * (RANDOM_BYTES + CHECK_BYTES);
 pub fn mint() -> (Zeroizing<String>, [u8; 32]) {
     let mut random = Zeroizing::new([0; RANDOM_BYTES]);
     crate::vault::seal::fill(&mut *random);
-    let body = Zeroizing::new(hex::encode(*random));
+    mint_of(&random)
+}
+
+/// As [`mint`], of bytes that nobody else knows.
+#[must_use]
+pub fn mint_of(random: &[u8; RANDOM_BYTES]) -> (Zeroizing<String>, [u8; 32]) {
+    let body = Zeroizing::new(hex::encode(random));
     let check = hex::encode(checksum(&body));
     let secret = Zeroizing::new(format!("{PREFIX}{}{check}", &*body));
     let hash = hash(&secret);

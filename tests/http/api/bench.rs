@@ -50,7 +50,7 @@ pub(super) struct Bench {
     known: Mutex<BTreeSet<Known>>,
     _followers: JoinSet<()>,
     _folder: tempfile::TempDir,
-    _database: TestDatabase,
+    pub(super) database: TestDatabase,
 }
 
 /// What somebody shows.
@@ -171,7 +171,7 @@ impl Bench {
             known: Mutex::default(),
             _followers: followers,
             _folder: folder,
-            _database: database,
+            database,
         };
         let permit = Permit::of_the_house(Actor::Console { uid: 0 });
         let by = Caller { permit, origin: Origin::default() };
@@ -325,6 +325,15 @@ impl Bench {
         path: &str,
         body: Option<Value>,
     ) -> Answer {
+        self.send(Self::request(who, method, path, body)).await
+    }
+
+    pub(super) fn request(
+        who: &Shows,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Request<Body> {
         let mut request = Request::builder().method(method).uri(format!("/api/v1{path}"));
         match who {
             Shows::Nothing => (),
@@ -349,7 +358,7 @@ impl Bench {
             }
             None => Body::empty(),
         };
-        self.send(request.body(body).unwrap()).await
+        request.body(body).unwrap()
     }
 
     /// Whatever a test asks, the answer is one that the document describes.

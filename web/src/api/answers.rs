@@ -23,6 +23,12 @@ pub(super) const REFUSALS: &[(u16, &str, &str)] = &[
     ),
     (403, "Forbidden", "The thing may be seen, but this may not be done with it."),
     (404, "NotFound", "There is no such thing, or the caller may not see it: both look the same."),
+    (
+        409,
+        "Conflict",
+        "The `Idempotency-Key` was used for another request, or a request with it is still being \
+         answered: then `Retry-After` says for how many seconds at most.",
+    ),
     (413, "PayloadTooLarge", "A body has at most 65536 bytes."),
     (415, "UnsupportedMediaType", "The body is not JSON."),
     (422, "Unprocessable", "Understood, but it cannot be: the message says which field, and why."),

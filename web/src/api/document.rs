@@ -15,6 +15,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::answers::{Problem, REFUSALS, Refusal, RefusedAnybody};
+use super::once::MAX_KEY_BYTES;
 use super::params::Params;
 use crate::error::{ApiError, Place};
 
@@ -178,6 +179,15 @@ fn complete(api: utoipa::openapi::OpenApi) -> Value {
             operation["security"] = [&[json!({})][..], &every].concat().into();
         }
         let changes = method != "get";
+        // Whoever says who they are may ask again for the answer to what they sent.
+        let repeatable = method == "post" && (!open || operation["responses"].get("401").is_some());
+        if repeatable {
+            operation["responses"]["409"] = json!({ "$ref": "#/components/responses/Conflict" });
+            match operation["parameters"].as_array_mut() {
+                Some(all) => all.push(idempotency_key()),
+                None => operation["parameters"] = json!([idempotency_key()]),
+            }
+        }
         let paged = operation["parameters"]
             .as_array()
             .is_some_and(|all| all.iter().any(|one| one["name"] == "page"));
@@ -190,16 +200,34 @@ fn complete(api: utoipa::openapi::OpenApi) -> Value {
             if changes {
                 response["headers"][POSITION] = header(POSITION);
             }
+            if repeatable {
+                response["headers"][REPLAYED] = header(REPLAYED);
+            }
         }
     }
     answers_are_whole(&mut document);
     document
 }
 
+fn idempotency_key() -> Value {
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": false,
+        "description": "For requests that are sent again when nobody knows whether the first one \
+            arrived: the same request with the same key is carried out once, and gets the same \
+            answer for 24 hours.",
+        "schema": {
+            "type": "string", "minLength": 1, "maxLength": MAX_KEY_BYTES, "pattern": "^[!-~]+$",
+        },
+    })
+}
+
 const BUDGET: &[&str] = &["RateLimit", "RateLimit-Policy"];
 const PAGED: &[&str] =
     &["Link", "X-Total", "X-Total-Pages", "X-Page", "X-Per-Page", "X-Next-Page", "X-Prev-Page"];
 const POSITION: &str = "X-Portus-Position";
+const REPLAYED: &str = "Idempotency-Replayed";
 
 fn header(name: &str) -> Value {
     json!({ "$ref": format!("#/components/headers/{name}") })
@@ -233,6 +261,8 @@ fn headers() -> Value {
         "X-Per-Page": number("Rows of a page.", 1),
         "X-Next-Page": maybe("The next page; empty on the last."),
         "X-Prev-Page": maybe("The page before; empty on the first."),
+        REPLAYED: text("`true` on the kept answer to an earlier request with the same \
+            `Idempotency-Key`."),
         POSITION: number("From this position of the log on, every door and every list takes account of the change.", 0),
     })
 }
@@ -251,6 +281,7 @@ fn refusal(status: u16, text: &str) -> Value {
         response["headers"][*name] = header(name);
     }
     match status {
+        409 => response["headers"]["Retry-After"] = header("Retry-After"),
         401 => response["headers"]["WWW-Authenticate"] = header("WWW-Authenticate"),
         429 | 503 => response["headers"]["Retry-After"] = header("Retry-After"),
         _ => (),

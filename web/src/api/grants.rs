@@ -100,7 +100,9 @@ pub(super) async fn add(
 ) -> Result<Response, ApiError> {
     let (place, _) = super::namespaces::seen(&api, &caller, &id).await?;
     let resource = Resource::Namespace { registry: place.0.clone(), name: place.1.clone() };
-    let grant_id = GrantId(api.auth.desk.new_id().0);
+    let once = caller.viewer.origin.once;
+    let grant_id =
+        GrantId(once.map_or_else(|| api.auth.desk.new_id().0, |once| once.id("grant", 0)));
     let (api, at, body) = (&api, &place, &body);
     let change = move |by, _| async move {
         let to = match (&body.team, &body.user) {

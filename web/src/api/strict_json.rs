@@ -32,10 +32,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for StrictJson<T> {
             ));
         }
         let body = axum::body::to_bytes(request.into_body(), MAX_BODY_BYTES).await;
-        let body = body.map_err(|_| {
-            let text = format!("A body has at most {MAX_BODY_BYTES} bytes, and arrives whole");
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, text)
-        })?;
+        let body = body.map_err(|_| too_large())?;
         // In JSON it can only be written like this.
         if body.windows(NUL.len()).any(|part| part.eq_ignore_ascii_case(NUL)) {
             return Err(ApiError::bad_request("A body holds no NUL characters"));
@@ -45,6 +42,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for StrictJson<T> {
             ApiError::bad_request(format!("The body is not as expected: {text}"))
         })
     }
+}
+
+/// What is answered instead of reading on.
+pub(super) fn too_large() -> ApiError {
+    let text = format!("A body has at most {MAX_BODY_BYTES} bytes, and arrives whole");
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, text)
 }
 
 /// One JSON value and nothing behind it, in which what has named fields is written with them.

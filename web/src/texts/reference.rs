@@ -36,8 +36,8 @@ words! {
         | "Rümpfe sind JSON und werden mit Content-Type: application/json gesendet.";
     problem_cannot_be: "The request was understood, but it cannot be so: a name that is taken, a value that does not fit, a rule that forbids it. The list of errors says where in the body, and why."
         | "Die Anfrage wurde verstanden, aber so kann es nicht sein: ein vergebener Name, ein unpassender Wert, eine Regel, die es verbietet. Die Liste der Fehler sagt, wo im Rumpf und warum.";
-    problem_conflict: "Another request with the same key is still being answered. Ask again in a moment."
-        | "Eine andere Anfrage mit demselben Schlüssel wird noch beantwortet. Fragen Sie gleich noch einmal.";
+    problem_conflict: "Another request with the same key is still being answered, or the key was used for something else. Ask again in a moment, or take a new key."
+        | "Eine andere Anfrage mit demselben Schlüssel wird noch beantwortet, oder der Schlüssel wurde schon für etwas anderes benutzt. Fragen Sie gleich noch einmal, oder nehmen Sie einen neuen.";
     problem_too_many: "You have used up your calls. Retry-After says how many seconds to wait, and RateLimit in every answer says what is left."
         | "Ihre Aufrufe sind aufgebraucht. Retry-After sagt, wie viele Sekunden zu warten sind, und RateLimit in jeder Antwort, was noch übrig ist.";
     problem_unavailable: "A part of the service does not answer in time. Retry-After says how many seconds to wait. A change may have been recorded all the same: look before you repeat it."
