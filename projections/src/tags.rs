@@ -7,6 +7,7 @@ use domain::digest::Digest;
 use domain::event::Position;
 use domain::name::{RegistryName, RepositoryName, TagName};
 use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
 
 use crate::of_repository;
 use crate::read::{Paging, ReadModels, row};
@@ -130,12 +131,19 @@ macro_rules! select {
 }
 
 const FIND: &str = select!("AND t.name = $3");
-const LIST: &str =
-    select!("AND ($3::text IS NULL OR t.name > $3) ORDER BY t.name OFFSET $4 LIMIT $5");
-const RECENT: &str = select!("ORDER BY t.changed_at DESC, t.name LIMIT $3");
+// No name of a tag holds what comes after `~`.
+const LIST: &str = select!(
+    "AND t.name > coalesce($3, '') AND t.name >= $6 AND t.name < $6 || chr(127)
+     ORDER BY t.name OFFSET $4 LIMIT $5"
+);
+const NEWEST: &str = select!(
+    "AND (t.changed_at, t.name) < (coalesce($3, 'infinity'), coalesce($4, ''))
+     ORDER BY t.changed_at DESC, t.name DESC OFFSET $5 LIMIT $6"
+);
 const OF_DIGEST: &str = select!("AND t.digest = $3 ORDER BY t.name LIMIT 1000");
-const COUNT: &str = "SELECT count(*) FROM tags t
-    WHERE t.live AND t.registry = $1 AND t.repository = $2";
+const COUNT: &str = "SELECT count(*) FROM (SELECT FROM tags t
+    WHERE t.live AND t.registry = $1 AND t.repository = $2 AND t.name >= $3
+      AND t.name < $3 || chr(127) LIMIT 10000) counted";
 const HISTORY: &str = "SELECT position, change, digest, at, actor FROM tag_history
     WHERE registry = $1 AND repository = $2 AND tag = $3 AND ($4::bigint IS NULL OR position < $4)
     ORDER BY position DESC OFFSET $5 LIMIT $6";
@@ -181,7 +189,7 @@ const STANDING: &str = "SELECT name, live, digest, changed_at FROM tags
 pub(crate) const STATEMENTS: &[&str] = &[
     FIND,
     LIST,
-    RECENT,
+    NEWEST,
     OF_DIGEST,
     COUNT,
     HISTORY,
@@ -208,7 +216,7 @@ pub async fn find(
     of_repository::find(read, FIND, (registry, repository), tag.as_str()).await
 }
 
-/// A repository's tags, by name.
+/// A repository's tags whose names begin with `begins`, by name.
 ///
 /// # Errors
 ///
@@ -217,26 +225,40 @@ pub async fn list(
     read: &ReadModels,
     registry: &RegistryName,
     repository: &RepositoryName,
+    begins: &str,
     paging: &Paging<String>,
 ) -> Result<Vec<TagRow>, sqlx::Error> {
-    of_repository::list(read, LIST, (registry, repository), paging).await
+    sqlx::query_as(LIST)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(&paging.after)
+        .bind(paging.offset())
+        .bind(paging.limit())
+        .bind(begins)
+        .fetch_all(read.pool())
+        .await
 }
 
-/// A repository's tags, the one moved last first.
+/// A repository's tags, the one moved last first; `paging.after` is when the last row seen moved,
+/// and its name.
 ///
 /// # Errors
 ///
 /// The database's.
-pub async fn recent(
+pub async fn newest(
     read: &ReadModels,
     registry: &RegistryName,
     repository: &RepositoryName,
-    limit: i64,
+    paging: &Paging<(Timestamp, String)>,
 ) -> Result<Vec<TagRow>, sqlx::Error> {
-    sqlx::query_as(RECENT)
+    let (at, name) = paging.after.as_ref().map(|(at, name)| (at.to_sqlx(), name)).unzip();
+    sqlx::query_as(NEWEST)
         .bind(registry.as_str())
         .bind(repository.as_str())
-        .bind(Paging::<()>::first(limit).limit())
+        .bind(at)
+        .bind(name)
+        .bind(paging.offset())
+        .bind(paging.limit())
         .fetch_all(read.pool())
         .await
 }
@@ -255,7 +277,7 @@ pub async fn of_digest(
     of_repository::all(read, OF_DIGEST, (registry, repository), digest).await
 }
 
-/// How many [`list`] has in all.
+/// How many [`list`] has in all, but no more than [`crate::MAX_COUNT`].
 ///
 /// # Errors
 ///
@@ -264,8 +286,14 @@ pub async fn count(
     read: &ReadModels,
     registry: &RegistryName,
     repository: &RepositoryName,
+    begins: &str,
 ) -> Result<i64, sqlx::Error> {
-    of_repository::count(read, COUNT, (registry, repository)).await
+    sqlx::query_scalar(COUNT)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(begins)
+        .fetch_one(read.pool())
+        .await
 }
 
 /// What has happened to a tag, the latest first; `paging.after` is the position of the last row

@@ -192,6 +192,22 @@ async fn a_team_its_namespace_and_its_repositories() {
     assert_eq!(carol.json(&["repository", "list"]).await, serde_json::json!([]));
     let tags = bob.done(&["repository", "tags", "payments/checkout"]).await;
     assert_eq!(column(&tags, 0), ["2.4.1", "latest"]);
+    let narrow = ["repository", "tags", "payments/checkout", "--prefix", "2.4"];
+    assert_eq!(bob.json(&narrow).await.as_array().unwrap().len(), 1);
+    let none = ["repository", "tags", "payments/checkout", "--prefix", "3"];
+    assert_eq!(bob.json(&none).await, serde_json::json!([]));
+    let newest = bob.done(&["repository", "tags", "payments/checkout", "--newest"]).await;
+    assert_eq!(column(&newest, 0), ["latest", "2.4.1"]);
+    for (asked, found) in [
+        (&["--sort", "pulls", "--reverse"][..], 1),
+        (&["--namespace", "payments", "--visibility", "private", "--part", "check"], 1),
+        (&["--since", "2026-01-01T00:00:00Z", "--prefix", "payments/"], 1),
+        (&["--since", "2999-01-01T00:00:00Z"], 0),
+        (&["--starred"], 0),
+    ] {
+        let list = bob.json(&[&["repository", "list"], asked].concat()).await;
+        assert_eq!(list.as_array().unwrap().len(), found, "{asked:?}");
+    }
     let tag = bob.json(&["repository", "tag", "payments/checkout", "2.4.1"]).await;
     let digest = tag["digest"].as_str().unwrap().to_owned();
     assert!(tags.contains(&digest["sha256:".len()..][..12]), "{tags}");

@@ -18,6 +18,7 @@ mod rights;
 mod search;
 mod sign_up;
 mod spaces;
+mod tags;
 mod work;
 
 use std::time::Duration;

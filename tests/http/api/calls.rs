@@ -1,6 +1,7 @@
 //! Each call, good and refused.
 
 use http::Method;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::bench::{Bench, PASSWORD, Shows, by_password};
@@ -403,6 +404,49 @@ async fn further_grants_open_and_close() {
     bench.delete(&alice, &format!("{at}/{id}")).await.is(404);
     bench.delete(&alice, &format!("{at}/nonsense")).await.is(404);
     bench.get(&bob, "/repositories/main:shop%2Fapp").await.is(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_come_by_name_or_the_newest_first() {
+    let bench = Bench::new().await;
+    let alice = bench.person("alice").await;
+    bench.team(&alice, "ops").await;
+    bench.namespace(&alice, "shop", "ops", "public").await;
+    for tag in ["1.10", "latest", "1.2", "1.2-alpine", "2.0"] {
+        bench.pass(SignedDuration::from_secs(1));
+        bench.pushed("shop/app", tag).await;
+    }
+    // Two of the same moment.
+    bench.pushed("shop/app", "1.9").await;
+    let at = "/repositories/shop%2Fapp/tags";
+    let by_name = ["1.10", "1.2", "1.2-alpine", "1.9", "2.0", "latest"];
+    let newest = ["2.0", "1.9", "1.2-alpine", "1.2", "latest", "1.10"];
+    for (query, tags) in [
+        ("", &by_name[..]),
+        ("?sort_attr=name&sort_order=asc", &by_name),
+        ("?sort_attr=pushed", &newest),
+        ("?sort_attr=pushed&sort_order=desc", &newest),
+        ("?sort_attr=pushed&per_page=2&page=2", &newest[2..4]),
+        ("?prefix=1.2", &["1.2", "1.2-alpine"]),
+        ("?prefix=1.2&per_page=1&page=2", &["1.2-alpine"]),
+        ("?prefix=", &by_name),
+        ("?prefix=1%25", &[]),
+        ("?prefix=~", &[]),
+    ] {
+        let list = bench.get(&alice, &format!("{at}{query}")).await.is(200);
+        assert_eq!(list.all("name"), tags, "{query}");
+    }
+    let narrow = bench.get(&alice, &format!("{at}?prefix=1.2&per_page=1")).await.is(200);
+    assert_eq!(narrow.header("x-total"), "2");
+    assert!(narrow.header("link").contains("prefix=1.2"), "{}", narrow.header("link"));
+    for query in [
+        "sort_attr=size",
+        "sort_attr=name&sort_order=desc",
+        "sort_attr=pushed&sort_order=asc",
+        "sort_attr=pushed&prefix=1",
+    ] {
+        bench.get(&alice, &format!("{at}?{query}")).await.is(400);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -148,7 +148,8 @@ impl Bench {
     /// Each tag and the last four digits of where it points.
     pub(super) async fn tags(&self, name: &str) -> Vec<String> {
         self.runner.catch_up().await.unwrap();
-        let all = tags::list(&self.read, &main(), &repository(name), &Paging::first(1_000)).await;
+        let all =
+            tags::list(&self.read, &main(), &repository(name), "", &Paging::first(1_000)).await;
         all.unwrap().iter().map(|t| format!("{}={}", t.name, short(&t.digest))).collect()
     }
 

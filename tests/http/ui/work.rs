@@ -56,7 +56,10 @@ const PAGES: &[(&str, Pages)] = &[
         "/r/{*rest}",
         Looked(&[
             "/r/payments/checkout",
-            "/r/payments/checkout?after=2",
+            "/r/payments/checkout?after=1795000000000000-2",
+            "/r/payments/checkout?sort=name",
+            "/r/payments/checkout?sort=name&after=2",
+            "/r/payments/checkout?begins=1",
             "/r/payments/checkout/-/activity",
             "/r/payments/checkout/-/access",
             "/r/payments/checkout/-/access?user=bob",

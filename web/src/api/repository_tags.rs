@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::answers::RefusedOne;
-use super::paging::{ByName, Page, PageParams, onward, rows};
+use super::paging::{Direction, Page, PageParams, onward, rows};
 use super::params::Params;
 use super::repositories::seen;
 use super::tags::Tag;
@@ -35,11 +35,55 @@ pub(super) struct TagChange {
     actor: String,
 }
 
+/// Which tags.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct TagParams {
+    /// Whose name begins so; only by name.
+    prefix: Option<String>,
+}
+
+/// How to sort tags.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SortedTags {
+    /// What to sort by: by name unless given. `id` is taken for old scripts' sake, and means `name`.
+    #[param(inline)]
+    sort_attr: Option<TagAttribute>,
+    /// Names upwards, and what was pushed downwards: the newest first.
+    #[param(inline)]
+    sort_order: Option<Direction>,
+}
+
+#[derive(Deserialize, ToSchema, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum TagAttribute {
+    Name,
+    Id,
+    Pushed,
+}
+
+impl SortedTags {
+    /// Whether the newest come first; else they come by name.
+    fn newest(&self) -> Result<bool, ApiError> {
+        let newest = self.sort_attr == Some(TagAttribute::Pushed);
+        let only = if newest { Direction::Desc } else { Direction::Asc };
+        if self.sort_order.is_some_and(|order| order != only) {
+            let text = "tags are sorted by `name` with `asc`, or by `pushed` with `desc`";
+            return Err(ApiError::bad_request(text));
+        }
+        Ok(newest)
+    }
+}
+
 /// Lists a repository's tags.
 #[utoipa::path(
     get, path = "/repositories/{repository}/tags", operation_id = "list_repository_tags",
     tag = "Tags", security(()),
-    params(("repository" = String, Path, description = "Number or name."), PageParams, ByName),
+    params(
+        ("repository" = String, Path, description = "Number or name."),
+        PageParams, TagParams, SortedTags,
+    ),
     responses((status = 200, description = "A page of them.", body = [Tag]), RefusedOne)
 )]
 pub(super) async fn list(
@@ -48,12 +92,27 @@ pub(super) async fn list(
     Path(id): Path<String>,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let page = Page::by_name(&mut params)?;
+    let page = Page::of(&mut params)?;
+    let TagParams { prefix } = params.take()?;
+    let newest = params.take::<SortedTags>()?.newest()?;
     params.end()?;
     let ((registry, name), row) = seen(&api, &caller, &id).await?;
-    let rows = tags::list(&api.read, &registry, &name, &page.rows()).await?;
+    let (rows, total) = match prefix {
+        Some(_) if newest => {
+            let text = "`prefix` narrows a list by name: leave `sort_attr` out";
+            return Err(ApiError::bad_request(text));
+        }
+        Some(prefix) => {
+            let rows = tags::list(&api.read, &registry, &name, &prefix, &page.rows()).await?;
+            (rows, tags::count(&api.read, &registry, &name, &prefix).await?)
+        }
+        None if newest => {
+            (tags::newest(&api.read, &registry, &name, &page.rows()).await?, row.tags)
+        }
+        None => (tags::list(&api.read, &registry, &name, "", &page.rows()).await?, row.tags),
+    };
     let rows: Vec<Tag> = rows.into_iter().map(Tag::from).collect();
-    Ok(page.answer(rows, row.tags, &params, &api.auth.external))
+    Ok(page.answer(rows, total, &params, &api.auth.external))
 }
 
 /// Lists a repository's tags by what they name.
@@ -75,7 +134,7 @@ pub(super) async fn grouped(
     params.end()?;
     let ((registry, name), _) = seen(&api, &caller, &id).await?;
     let first = Paging::first(projections::MAX_PAGE);
-    let rows = tags::list(&api.read, &registry, &name, &first).await?;
+    let rows = tags::list(&api.read, &registry, &name, "", &first).await?;
     let mut groups: BTreeMap<String, Vec<TagRow>> = BTreeMap::new();
     for row in rows {
         groups.entry(row.digest.clone()).or_default().push(row);

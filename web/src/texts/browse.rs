@@ -96,7 +96,10 @@ words! {
     star_it: "Star" | "Stern";
     unstar_it: "Take the star back" | "Stern entfernen";
     no_tag: "No tag points to anything here." | "Hier zeigt kein Tag auf etwas.";
-    tags_by_name: "Tags by name" | "Tags nach Namen";
+    tag_begins: "Tag begins with" | "Tag beginnt mit";
+    newest_first: "Newest first" | "Neueste zuerst";
+    all_tags: "All tags" | "Alle Tags";
+    no_such_tag: "No tag begins so." | "Kein Tag beginnt so.";
     repository_parts: "Parts of the repository" | "Teile des Repositorys";
     access: "Access" | "Zugriff";
     settings: "Settings" | "Einstellungen";

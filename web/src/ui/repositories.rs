@@ -1,6 +1,7 @@
 //! Repositories: the list, and the page of one with its tags.
 
 pub(super) mod list;
+pub(super) mod tags;
 
 use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::response::Response;
@@ -11,10 +12,10 @@ use domain::digest::Digest;
 use domain::name::{RegistryName, RepositoryName, TagName};
 use http::StatusCode;
 use maud::{Markup, html};
+use projections::activity;
 use projections::repositories::{self, RepositoryRow};
 use projections::stars::{self, StarRow};
-use projections::tags::{self, TagRow};
-use projections::{Paging, activity};
+use projections::tags::TagRow;
 
 use super::UiState;
 use super::components::{
@@ -260,12 +261,8 @@ async fn show_tags(
     name: RepositoryName,
 ) -> Result<Response, PageError> {
     let registry = one.registry.clone();
-    let after = visitor.params.get("after").map(str::to_owned);
-    let first = after.is_none();
-    let paging = Paging { after, offset: 0, limit: ROWS + 1 };
-    let mut rows = tags::list(&ui.read, &registry, &name, &paging).await?;
-    let more = rows.len() > usize::try_from(ROWS).unwrap_or(usize::MAX);
-    rows.truncate(usize::try_from(ROWS).unwrap_or(usize::MAX));
+    let asked = tags::Asked::of(&visitor.params);
+    let (rows, next) = asked.rows(&ui.read, &registry, &name).await?;
     let starred = match visitor.viewer.user() {
         Some(user) => Some(stars::is_starred(&ui.read, user, &registry, &name).await?),
         None => None,
@@ -273,8 +270,8 @@ async fn show_tags(
     let may_star = visitor.may(Action::Star, &resource(&registry, &name));
     let head = Head::of(&visitor, one, &name);
     let page = Repository {
-        next: rows.last().filter(|_| more).map(|tag| tag.name.clone()),
-        first,
+        asked,
+        next,
         tags: rows,
         starred: starred.filter(|starred| may_star || *starred),
         csrf: visitor.csrf(),
@@ -287,10 +284,10 @@ async fn show_tags(
 /// What the page of a repository shows.
 pub(super) struct Repository {
     pub(super) head: Head,
+    pub(super) asked: tags::Asked,
     pub(super) tags: Vec<TagRow>,
-    /// The tag behind which the next page begins.
+    /// Behind what the next page begins.
     pub(super) next: Option<String>,
-    pub(super) first: bool,
     /// Whether the viewer has starred it; `None`: they cannot.
     pub(super) starred: Option<bool>,
     pub(super) csrf: String,
@@ -304,7 +301,8 @@ pub(super) fn body(page: &Repository) -> Markup {
     // What people most likely want: `latest`, or else whatever was pushed last.
     let newest = page.tags.iter().max_by_key(|tag| tag.changed_at);
     let first = page.tags.iter().find(|tag| tag.name == "latest").or(newest);
-    let next = page.next.as_ref().map(|key| format!("{path}{}", query(&[("after", Some(key))])));
+    let next = page.next.as_ref().map(|key| page.asked.link(&path, Some(key)));
+    let begin = page.asked.link(&path, None);
     let star = html! {
         @if let Some(starred) = page.starred {
             @if starred {
@@ -318,7 +316,10 @@ pub(super) fn body(page: &Repository) -> Markup {
         @if let Some(tag) = first {
             (first_command(t, t.pull_this(), &format!("docker pull {image}:{}", tag.name)))
         }
-        @if page.tags.is_empty() {
+        (tags::filters(t, page, &path))
+        @if page.tags.is_empty() && head.row.tags > 0 {
+            (empty(html! { p { (t.no_such_tag()) } }))
+        } @else if page.tags.is_empty() {
             (empty(html! {
                 p { (t.no_tag()) }
                 (command(t, t.push_a_tag(), &format!("docker push {image}:1.0")))
@@ -331,11 +332,11 @@ pub(super) fn body(page: &Repository) -> Markup {
         (head.draw("tags", &star))
         @if let Some(since) = page.live {
             (super::live::listener(t, &format!("{path}/-/live"), since))
-            (super::live::fresh(&path, &tags))
+            (super::live::fresh(&begin, &tags))
         } @else {
             (tags)
         }
-        (pager(t, (!page.first).then_some(path.as_str()), next.as_deref()))
+        (pager(t, (!page.asked.is_first()).then_some(begin.as_str()), next.as_deref()))
         (past::form(&head.reader, &path, None))
     }
 }
@@ -344,7 +345,7 @@ fn tag_table(page: &Repository, path: &str, image: &str) -> Markup {
     let (reader, t) = (&page.head.reader, page.head.reader.lang);
     html! {
         table.stack data-rows {
-            caption { (t.tags_by_name()) }
+            caption { (t.tags_title()) }
             thead { tr {
                 th scope="col" { (t.tag_title()) } th scope="col" { (t.digest_title()) } th scope="col" { (t.platforms()) }
                 th.number scope="col" { (t.size()) } th scope="col" { (t.pushed()) }

@@ -429,8 +429,8 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
     let one = |full: bool| repositories::Repository {
         head: repository_head(lang, text),
         tags: if full { vec![tag("latest", text), tag("v1.0", text)] } else { vec![] },
+        asked: repositories::tags::Asked::default(),
         next: full.then(mine),
-        first: !full,
         starred: Some(full),
         csrf: "token".to_owned(),
         live: full.then_some(18_204),

@@ -1,20 +1,26 @@
 //! `portus repository`
 
 use clap::Subcommand;
+use clap::builder::PossibleValuesParser;
 use http::Method;
 use serde_json::json;
 
 use super::ask::{Ask, DEFAULT_LIMIT};
+use super::namespace::VISIBILITIES;
 use super::show::Column;
 
 pub(super) const EXAMPLE: &str = "\
 Examples:
   portus repository list
-  portus repository tags payments/checkout
+  portus repository list --sort pulls --namespace payments --limit 10
+  portus repository tags payments/checkout --newest --limit 5
   portus repository tag payments/checkout 2.4.1 --json | jq -r .digest
   portus repository explain payments/checkout push --who bob
 
 Where several registries have a repository of that name, say REGISTRY:NAME.";
+
+/// What repositories are sorted by.
+const ORDERS: [&str; 7] = ["name", "pushed", "pulled", "pulls", "stars", "tags", "size"];
 
 /// What can be done with repositories. They come and go by pushing and deleting in the registry.
 #[derive(Debug, Subcommand)]
@@ -22,6 +28,30 @@ pub(in crate::cli) enum Verb {
     /// The repositories that you may see
     #[command(visible_alias = "ls")]
     List {
+        /// What comes first: the latest, the most, or the first by name
+        #[arg(long, value_parser = PossibleValuesParser::new(ORDERS))]
+        sort: Option<String>,
+        /// The other way round
+        #[arg(long)]
+        reverse: bool,
+        /// Those over which this namespace decides
+        #[arg(long)]
+        namespace: Option<String>,
+        /// Those seen by its team; by whoever has signed in; by everybody
+        #[arg(long, value_parser = PossibleValuesParser::new(VISIBILITIES))]
+        visibility: Option<String>,
+        /// Whose name begins so
+        #[arg(long)]
+        prefix: Option<String>,
+        /// Whose name holds this
+        #[arg(long)]
+        part: Option<String>,
+        /// Pushed to at or after, such as 2026-11-01T00:00:00Z
+        #[arg(long, value_name = "TIME")]
+        since: Option<jiff::Timestamp>,
+        /// Those that you starred
+        #[arg(long)]
+        starred: bool,
         /// At most so many
         #[arg(long, default_value_t = DEFAULT_LIMIT)]
         limit: usize,
@@ -39,6 +69,12 @@ pub(in crate::cli) enum Verb {
     /// Its tags
     Tags {
         repository: String,
+        /// The newest first
+        #[arg(long)]
+        newest: bool,
+        /// Whose name begins so; by name
+        #[arg(long, conflicts_with = "newest")]
+        prefix: Option<String>,
         /// At most so many
         #[arg(long, default_value_t = DEFAULT_LIMIT)]
         limit: usize,
@@ -189,14 +225,39 @@ impl Verb {
             Ask::one(Method::GET, &path, columns)
         };
         match self {
-            Self::List { limit } => Ask::list(&["repositories"], COLUMNS, limit),
+            Self::List {
+                sort,
+                reverse,
+                namespace,
+                visibility,
+                prefix,
+                part,
+                since,
+                starred,
+                limit,
+            } => {
+                // Names come upwards, and all else downwards.
+                let by_name = sort.as_deref().is_none_or(|sort| sort == "name");
+                let turned = if by_name { "desc" } else { "asc" };
+                Ask::list(&["repositories"], COLUMNS, limit)
+                    .with("sort_attr", sort)
+                    .with("sort_order", reverse.then_some(turned))
+                    .with("namespace", namespace)
+                    .with("visibility", visibility)
+                    .with("prefix", prefix)
+                    .with("part", part)
+                    .with("since", since)
+                    .with("starred", starred.then_some("true"))
+            }
             Self::Show { repository } => one(of(&[], &repository), FIELDS),
             Self::Update { repository, description } => {
                 Ask::one(Method::PUT, &["repositories", &repository], FIELDS)
                     .body(json!({ "repository": { "description": description } }))
             }
-            Self::Tags { repository, limit } => {
+            Self::Tags { repository, newest, prefix, limit } => {
                 Ask::list(&["repositories", &repository, "tags"], TAGS, limit)
+                    .with("sort_attr", newest.then_some("pushed"))
+                    .with("prefix", prefix)
             }
             Self::Tag { repository, tag } => one(of(&["tags", &tag], &repository), TAG),
             Self::History { repository, tag, limit } => {
