@@ -6,8 +6,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse as _;
 use axum::routing::{any, get};
 use serde_json::json;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::Terminal;
 
@@ -107,8 +107,53 @@ async fn who_is_told_to_wait_waits_but_changes_nothing_twice() {
     terminal.done(&["team", "list"]).await;
     assert_eq!(asked.swap(0, Ordering::SeqCst), 3);
     // Too many requests: it was not carried out. A server in trouble: nobody knows.
-    terminal.fails(&["team", "create", "x"], 4, "Later").await;
+    terminal.fails(&["team", "update", "x", "--description", "y"], 4, "Later").await;
     assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn what_is_made_is_asked_for_again_under_the_same_key() {
+    let keys = Arc::new(Mutex::new(Vec::new()));
+    let seen = keys.clone();
+    let flaky = any(move |headers: axum::http::HeaderMap| async move {
+        let key = headers.get("idempotency-key").map(|key| key.to_str().unwrap().to_owned());
+        let mut seen = seen.lock().unwrap();
+        seen.push(key);
+        let status = match seen.len() {
+            1 => StatusCode::SERVICE_UNAVAILABLE,
+            2 => StatusCode::CONFLICT,
+            _ => return axum::Json(json!({ "id": 1, "name": "x" })).into_response(),
+        };
+        (status, [(RETRY_AFTER, "0")], axum::Json(json!({ "message": "Later" }))).into_response()
+    });
+    let terminal = Terminal::new(&serve(Router::new().fallback(flaky)).await);
+    terminal.done(&["team", "create", "x"]).await;
+    let first: Vec<_> = std::mem::take(&mut keys.lock().unwrap());
+    assert!(first.len() == 3 && first[0].is_some(), "{first:?}");
+    assert!(first.iter().all(|key| *key == first[0]), "{first:?}");
+    terminal.done(&["team", "create", "x"]).await;
+    assert_ne!(keys.lock().unwrap()[0], first[0]);
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_is_asked_again_for_what_is_made_but_not_to_change_anything() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut some = [0; 1_024];
+            let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut some).await;
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let terminal = Terminal::new(&url);
+    terminal.fails(&["team", "create", "x"], 4, "cannot be reached").await;
+    assert_eq!(asked.swap(0, Ordering::SeqCst), 3);
+    terminal.fails(&["team", "update", "x", "--description", "y"], 4, "cannot be reached").await;
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ const PER_PAGE: usize = 100;
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// How often a request that the server put off is sent again.
 const ATTEMPTS: u32 = 3;
+/// How long it waits before it asks again whoever hung up.
+const PAUSE: Duration = Duration::from_millis(500);
 /// The longest that a server's wish to wait is followed, in seconds.
 const LONGEST_WAIT: u64 = 30;
 
@@ -164,6 +166,9 @@ impl Server {
         address: Url,
         body: Option<&Value>,
     ) -> Result<(Value, Option<String>), Failure> {
+        // What is made is made once, however often it is asked for: so it may be asked for again.
+        let once = (*method == Method::POST).then(|| uuid::Uuid::new_v4().to_string());
+        let repeatable = *method == Method::GET || once.is_some();
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -176,12 +181,23 @@ impl Server {
             if let Some(body) = body {
                 request = request.json(body);
             }
-            let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+            if let Some(key) = &once {
+                request = request.header("Idempotency-Key", key);
+            }
+            let response = match request.send().await {
+                Ok(response) => response,
+                Err(error) if lost(&error) && repeatable && attempt < ATTEMPTS => {
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+                Err(error) => return Err(self.unreachable(&error)),
+            };
             let status = response.status();
             // Too many requests: this one was not carried out, whatever it was. Of one that met a
-            // server in trouble nobody knows, so only what changes nothing is asked again.
-            let busy = status == StatusCode::TOO_MANY_REQUESTS
-                || (status == StatusCode::SERVICE_UNAVAILABLE && method == Method::GET);
+            // server in trouble nobody knows.
+            let in_trouble =
+                matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT);
+            let busy = status == StatusCode::TOO_MANY_REQUESTS || (in_trouble && repeatable);
             let wait = response.headers().get(RETRY_AFTER);
             let wait = wait.and_then(|wait| wait.to_str().ok()?.parse::<u64>().ok());
             if let (true, true, Some(wait)) = (busy, attempt < ATTEMPTS, wait)
@@ -252,6 +268,11 @@ pub(super) fn parse(text: &str) -> Result<Url, Failure> {
 fn is_here(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Whether the server was there and the connection broke, so that nobody knows what it has done.
+fn lost(error: &reqwest::Error) -> bool {
+    error.is_request() && !error.is_connect() && !error.is_timeout()
 }
 
 /// The query of `rel="next"` (RFC 8288).
