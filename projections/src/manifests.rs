@@ -101,6 +101,23 @@ row! {
     }
 }
 
+/// How many platforms of one index [`platforms`] tells of.
+pub const MOST_PLATFORMS: i64 = 16;
+
+row! {
+    /// The image of one platform.
+    pub struct PlatformRow {
+        /// The index that it is in.
+        pub parent: String,
+        /// Its digest.
+        pub digest: String,
+        /// `os/architecture`.
+        pub platform: String,
+        /// Bytes of all of it, where its manifest is known; else of the manifest alone.
+        pub size: Option<i64>,
+    }
+}
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -130,6 +147,18 @@ const REFERENCES: &str = "SELECT ordinal, digest, media_type, size, platform
     FROM manifest_references WHERE registry = $1 AND repository = $2 AND parent = $3
     ORDER BY ordinal";
 
+const PLATFORMS: &str = "SELECT wanted.parent, r.digest, r.platform,
+      coalesce(m.total_size, r.size) AS size
+    FROM unnest($3::text[]) AS wanted(parent)
+      CROSS JOIN LATERAL (SELECT r.ordinal, r.digest, r.platform, r.size
+        FROM manifest_references r
+        WHERE r.registry = $1 AND r.repository = $2 AND r.parent = wanted.parent
+          AND r.platform IS NOT NULL
+        ORDER BY r.ordinal LIMIT $4) AS r
+      LEFT JOIN manifests m
+        ON m.registry = $1 AND m.repository = $2 AND m.digest = r.digest AND m.live
+    ORDER BY wanted.parent, r.ordinal";
+
 const COUNT_UNTAGGED: &str = "SELECT count(*) FROM manifests m
     WHERE m.live AND m.registry = $1 AND m.repository = $2 AND NOT EXISTS (SELECT FROM tags t
       WHERE t.live AND t.registry = m.registry AND t.repository = m.repository
@@ -149,7 +178,7 @@ const ORPHANS: &str = "SELECT DISTINCT r.digest FROM manifest_references r
     ORDER BY r.digest LIMIT 1000";
 
 pub(crate) const STATEMENTS: &[&str] =
-    &[FIND, LIST, COUNT, COUNT_UNTAGGED, REFERENCES, STANDING, ORPHANS, FIND_AS_OF];
+    &[FIND, LIST, COUNT, COUNT_UNTAGGED, REFERENCES, PLATFORMS, STANDING, ORPHANS, FIND_AS_OF];
 
 /// One manifest.
 ///
@@ -204,6 +233,27 @@ pub async fn references(
     digest: &Digest,
 ) -> Result<Vec<ReferenceRow>, sqlx::Error> {
     of_repository::all(read, REFERENCES, (registry, repository), digest.as_str()).await
+}
+
+/// The images of the platforms of several indexes, at most [`MOST_PLATFORMS`] of each. Indexes that
+/// are asked for twice, are answered twice.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn platforms(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+    indexes: &[String],
+) -> Result<Vec<PlatformRow>, sqlx::Error> {
+    sqlx::query_as(PLATFORMS)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(indexes)
+        .bind(MOST_PLATFORMS)
+        .fetch_all(read.pool())
+        .await
 }
 
 /// How many of [`list`] no tag points to.

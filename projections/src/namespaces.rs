@@ -1,7 +1,7 @@
 //! Namespaces and their further grants.
 
 use domain::access::Visible;
-use domain::name::{NamespaceName, RegistryName, TeamName, UserName};
+use domain::name::{NamespaceName, RegistryName, RepositoryName, TeamName, UserName};
 use domain::namespace::Visibility;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -134,13 +134,30 @@ const COUNT: &str = concat!(
 );
 const GRANTS: &str = "SELECT grant_id, id, grantee_kind, grantee, role, repository, until
     FROM namespace_grants WHERE registry = $1 AND namespace = $2 ORDER BY id LIMIT 10000";
+// Ids are given in the order of time, so the oldest comes first.
+const SOME_GRANTS: &str = "SELECT grant_id, id, grantee_kind, grantee, role, repository, until
+    FROM namespace_grants
+    WHERE registry = $1 AND namespace = $2 AND ($3::uuid IS NULL OR grant_id > $3)
+      AND ($4::text IS NULL OR repository IS NULL OR repository = $4)
+    ORDER BY grant_id LIMIT $5";
 
 const PERSONAL: &str = "SELECT min(id) FROM namespaces
     WHERE holder_kind = 'personal' AND holder = $1
       AND id > (SELECT u.id FROM users u WHERE u.name = $1)";
 
 pub(crate) const STATEMENTS: &[&str] = &[
-    FIND, FIND_ID, LIST, SEEN, OF_TEAM, COUNT, GRANTS, PERSONAL, PAGES[0], PAGES[1], PAGES[2],
+    FIND,
+    FIND_ID,
+    LIST,
+    SEEN,
+    OF_TEAM,
+    COUNT,
+    GRANTS,
+    SOME_GRANTS,
+    PERSONAL,
+    PAGES[0],
+    PAGES[1],
+    PAGES[2],
     PAGES[3],
 ];
 
@@ -329,6 +346,30 @@ pub async fn grants(
     name: &NamespaceName,
 ) -> Result<Vec<GrantRow>, sqlx::Error> {
     sqlx::query_as(GRANTS).bind(registry.as_str()).bind(name.as_str()).fetch_all(read.pool()).await
+}
+
+/// Some of the further grants of a namespace, those behind `after`, the oldest first; those that
+/// reach one repository, if one is given. Who may see them is asked before.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn some_grants(
+    read: &ReadModels,
+    registry: &RegistryName,
+    name: &NamespaceName,
+    repository: Option<&RepositoryName>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<GrantRow>, sqlx::Error> {
+    sqlx::query_as(SOME_GRANTS)
+        .bind(registry.as_str())
+        .bind(name.as_str())
+        .bind(after)
+        .bind(repository.map(RepositoryName::as_str))
+        .bind(limit)
+        .fetch_all(read.pool())
+        .await
 }
 
 /// The id of somebody's own namespace; of the oldest, where there are several registries.

@@ -189,6 +189,7 @@ impl Chromium {
             "Tab" => (9, ""),
             "Enter" => (13, "\r"),
             "Escape" => (27, ""),
+            "ArrowDown" => (40, ""),
             " " => (32, " "),
             key => (key.to_ascii_uppercase().bytes().next().map_or(0, u32::from), key),
         };

@@ -31,14 +31,18 @@ const STOP: &str = "(() => {
   })()";
 
 /// Somebody without a mouse.
-struct Keys<'a> {
-    browser: &'a Chromium,
+pub(crate) struct Keys<'a> {
+    pub(crate) browser: &'a Chromium,
     url: &'a str,
     wrong: std::sync::Mutex<Vec<String>>,
 }
 
-impl Keys<'_> {
-    async fn open(&self, path: &str) {
+impl<'a> Keys<'a> {
+    pub(crate) fn new(browser: &'a Chromium, url: &'a str) -> Self {
+        Self { browser, url, wrong: Default::default() }
+    }
+
+    pub(crate) async fn open(&self, path: &str) {
         self.browser.open(&format!("{}{path}", self.url)).await;
     }
 
@@ -57,7 +61,7 @@ impl Keys<'_> {
     }
 
     /// Goes on until the focus is on what is called so.
-    async fn to(&self, wanted: &str) {
+    pub(crate) async fn to(&self, wanted: &str) {
         let mut passed = Vec::new();
         for _ in 0..MOST_STOPS {
             let Some(stop) = self.tab().await else { continue };
@@ -70,18 +74,18 @@ impl Keys<'_> {
         panic!("{wanted:?} cannot be reached among {passed:?}");
     }
 
-    async fn write(&self, field: &str, text: &str) {
+    pub(crate) async fn write(&self, field: &str, text: &str) {
         self.to(field).await;
         self.browser.type_text(text).await;
     }
 
     /// Presses what is called so, and waits for the page that it leads to.
-    async fn press(&self, wanted: &str) {
+    pub(crate) async fn press(&self, wanted: &str) {
         self.to(wanted).await;
         self.enter().await;
     }
 
-    async fn enter(&self) {
+    pub(crate) async fn enter(&self) {
         self.browser.forget();
         self.browser.press("Enter").await;
         self.browser.loaded().await;
@@ -102,7 +106,7 @@ impl Keys<'_> {
         all.join("\n")
     }
 
-    async fn done(&self, site: &Site) {
+    pub(crate) async fn done(&self, site: &Site) {
         let wrong = self.wrong.lock().unwrap().clone();
         assert!(wrong.is_empty(), "the focus is not seen:\n{}", wrong.join("\n"));
         assert_eq!(self.browser.complaints(&site.url), Vec::<String>::new());
@@ -117,7 +121,7 @@ async fn the_order_of_stops_is_that_of_reading_and_each_can_be_seen() {
     let site = world::site().await;
     let browser = Chromium::start().await.unwrap();
     browser.size(1_280, 900).await;
-    let keys = Keys { browser: &browser, url: &site.url, wrong: Default::default() };
+    let keys = Keys::new(&browser, &site.url);
     let mut all = Vec::new();
     for path in ["/", "/sign-in"] {
         all.push(format!("# anonymous {path}\n{}", keys.order(path).await));
@@ -129,6 +133,7 @@ async fn the_order_of_stops_is_that_of_reading_and_each_can_be_seen() {
         "/r/payments/checkout",
         "/r/payments/checkout/-/tags/latest",
         "/n/payments",
+        "/n/payments/-/access",
         "/n/payments/-/settings",
         "/teams/payments",
         "/activity?actor=bob",
@@ -156,7 +161,7 @@ async fn people_do_all_of_it_by_keyboard() {
     let site = world::site().await;
     let browser = Chromium::start().await.unwrap();
     browser.size(1_280, 900).await;
-    let keys = Keys { browser: &browser, url: &site.url, wrong: Default::default() };
+    let keys = Keys::new(&browser, &site.url);
     keys.open("/sign-in").await;
     keys.write("User name", "alice").await;
     keys.write("Password", &Site::password("alice")).await;
@@ -196,6 +201,12 @@ async fn people_do_all_of_it_by_keyboard() {
     // A token, and away with it.
     keys.open("/me/tokens").await;
     keys.write("What for", "build").await;
+    keys.write("Your password", "not the password").await;
+    keys.press("Make the token").await;
+    assert!(words(&browser, "#password-wrong").await.contains("not right"));
+    keys.open("/me/tokens").await;
+    keys.write("What for", "build").await;
+    keys.write("Your password", &Site::password("alice")).await;
     keys.press("Make the token").await;
     assert!(words(&browser, ".notice").await.contains("docker login"));
     keys.open("/me/tokens").await;

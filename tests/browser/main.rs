@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing step fails its test
 
 mod chromium;
+mod errands;
 mod flows;
 mod keyboard;
 mod live;

@@ -91,6 +91,11 @@ async fn people_do_all_of_it_without_script() {
     // An application token is shown once, and taken back.
     browser.open(&format!("{}/me/tokens", site.url)).await;
     fill(&browser, "#label", "build").await;
+    fill(&browser, "#password", "not the password").await;
+    browser.follow("form[action='/me/tokens'] button").await;
+    assert!(!words(&browser, "#password-wrong").await.is_empty());
+    fill(&browser, "#label", "build").await;
+    fill(&browser, "#password", &Site::password("alice")).await;
     browser.follow("form[action='/me/tokens'] button").await;
     assert!(words(&browser, ".notice").await.contains("docker login"));
     browser.open(&format!("{}/me/tokens", site.url)).await;

@@ -12,6 +12,7 @@ mod faults;
 mod hang;
 mod hostile;
 mod killed;
+mod mail;
 mod podman;
 mod reconcile;
 mod serve;

@@ -44,7 +44,7 @@ use crate::registry::signer::{Signer, SignerOptions};
 use crate::registry::token::{ANSWER_WITHIN, TokenState};
 use crate::registry_child::{RegistryChild, Settings as RegistrySetup};
 use crate::supervise::{Fatal, Stage, Supervisor};
-use crate::ui::{Listeners, SignUps, UiState};
+use crate::ui::{Listeners, SignUps, SiteFacts, UiState};
 use crate::{demo, router, server, telemetry};
 
 /// How long the registry may take to answer after its start.
@@ -354,6 +354,11 @@ impl Parts {
             sign_ups: config.sign_up.then(Arc::<SignUps>::default),
             resets,
             talk: Arc::default(),
+            site: Arc::new(SiteFacts {
+                external_url_from: config.http.external_url_from.clone(),
+                keys: ground.data.join(KEYS),
+                managed: config.registry.as_ref().filter(|r| r.managed).map(|r| r.name.clone()),
+            }),
         };
         let notifications = NotificationsState {
             desk: ground.desk.clone(),
@@ -617,6 +622,7 @@ pub fn listen(
         trusted_proxies: config.http.trusted_proxies.clone(),
         request_timeout: config.http.request_timeout,
         metrics_on_loopback: internal.is_none(),
+        external: parts.routes.api.auth.external.clone(),
     };
     let patience =
         server::Patience { headers: config.http.header_timeout, drain: config.http.drain };

@@ -67,6 +67,8 @@ pub struct Config {
 pub struct Http {
     /// How clients reach us; `None`: by the listener's own address.
     pub external_url: Option<String>,
+    /// Who said so.
+    pub external_url_from: Source,
     /// A second listener for metrics and health.
     pub internal_listen: Option<String>,
     /// Whose `X-Forwarded-For` is believed.
@@ -215,6 +217,7 @@ impl Config {
             embedded,
             http: Http {
                 external_url: set(r, "http.external_url"),
+                external_url_from: r.source("http.external_url").clone(),
                 internal_listen: set(r, "http.internal_listen"),
                 trusted_proxies: TrustedProxies::new(networks(r.text("http.trusted_proxies"))),
                 header_timeout: seconds(r, "http.header_timeout_s"),

@@ -13,6 +13,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::api;
 use crate::app::Routes;
+use crate::auth::External;
 use crate::client::{self, TrustedProxies};
 use crate::registry::{notifications, signer, token};
 use crate::{telemetry, ui};
@@ -61,9 +62,11 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// Whether `/metrics` answers callers from this machine.
     pub metrics_on_loopback: bool,
+    /// How browsers reach us.
+    pub external: External,
 }
 
-/// From the outside in: id and address, access line, panics, time.
+/// From the outside in: id and address, access line, words for what has none, panics, time.
 fn around(routes: Router, settings: &Settings) -> Router {
     routes
         .layer(TimeoutLayer::with_status_code(
@@ -71,6 +74,7 @@ fn around(routes: Router, settings: &Settings) -> Router {
             settings.request_timeout,
         ))
         .layer(from_fn(telemetry::catch_panic))
+        .layer(from_fn_with_state(settings.external.clone(), ui::last_resort))
         .layer(from_fn(telemetry::access_line))
         .layer(from_fn_with_state(settings.trusted_proxies.clone(), client::identify))
 }

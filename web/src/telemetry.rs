@@ -189,18 +189,7 @@ pub async fn catch_panic(request: Request, next: Next) -> Response {
             let id = id.map_or_else(String::new, |id| id.0.to_string());
             metrics::counter!("portus_http_panics_total").increment(1);
             tracing::error!(request_id = id, path, "a handler panicked");
-            let page = maud::html! {
-                (maud::DOCTYPE)
-                html lang="en" {
-                    head { meta charset="utf-8"; title { "Something went wrong" } }
-                    body {
-                        h1 { "Something went wrong" }
-                        p { "This is a fault of ours. Please tell an administrator this number:" }
-                        p { code { (id) } }
-                    }
-                }
-            };
-            (StatusCode::INTERNAL_SERVER_ERROR, page).into_response()
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }

@@ -15,6 +15,7 @@ mod reference;
 mod refusals;
 mod rules;
 mod search;
+mod setup;
 mod spaces;
 
 pub(crate) use refusals::Said;
@@ -167,6 +168,7 @@ nouns! {
     manifests: "manifest" "manifests" | "Manifest" "Manifeste";
     namespaces: "namespace" "namespaces" | "Namespace" "Namespaces";
     teams: "team" "teams" | "Team" "Teams";
+    registries: "registry" "registries" | "Registry" "Registries";
     pulls: "pull" "pulls" | "Pull" "Pulls";
     stars: "star" "stars" | "Stern" "Sterne";
     hits: "hit" "hits" | "Treffer" "Treffer";

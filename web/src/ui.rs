@@ -16,6 +16,7 @@ mod errors;
 mod export;
 mod feed;
 mod forms;
+mod grants;
 mod headers;
 mod help;
 mod home;
@@ -47,11 +48,13 @@ mod tags;
 mod teams;
 mod tokens;
 mod visitor;
+mod wizard;
 
 #[cfg(any(test, feature = "testing"))]
 #[allow(clippy::unwrap_used)] // made-up data
 mod samples;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -59,6 +62,7 @@ use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use commands::bootstrap::BootstrapSecret;
+use domain::name::RegistryName;
 use projections::ReadModels;
 use projections::runner::Runner;
 use projections::search::SearchIndex;
@@ -66,12 +70,14 @@ use tower_http::compression::CompressionLayer;
 
 use crate::api::Followers;
 use crate::auth::{Auth, guard};
+use crate::config::Source;
 use crate::error::PageError;
 use crate::health::Health;
 use crate::mail::ResetDesk;
 use crate::registry::signer::Signer;
 
 pub use comments::{COMMENTS_PER_PERSON, Talk};
+pub use errors::last_resort;
 pub use live::Listeners;
 #[cfg(any(test, feature = "testing"))]
 pub use samples::gallery;
@@ -107,6 +113,19 @@ pub struct UiState {
     pub resets: Option<ResetDesk>,
     /// How much people comment.
     pub talk: Arc<Talk>,
+    /// What the configuration says that pages repeat.
+    pub site: Arc<SiteFacts>,
+}
+
+/// What the configuration says that pages repeat: it is changed there, not here.
+#[derive(Debug)]
+pub struct SiteFacts {
+    /// Who said how clients reach us.
+    pub external_url_from: Source,
+    /// The folder with the signing keys.
+    pub keys: PathBuf,
+    /// The registry that we start ourselves.
+    pub managed: Option<RegistryName>,
 }
 
 /// Every page, on one page. Answers everything that no other router does: it belongs last.
@@ -114,6 +133,10 @@ pub fn router(state: UiState) -> Router {
     Router::new()
         .route("/", get(home::show))
         .route("/setup", get(setup::show).post(setup::submit))
+        .route("/setup/address", get(wizard::show_address))
+        .route("/setup/registry", get(wizard::show_registry).post(wizard::try_registry))
+        .route("/setup/keys", get(wizard::show_keys))
+        .route("/setup/configuration", get(wizard::show_configuration))
         .route("/sign-in", get(sessions::show).post(sessions::submit))
         .route("/sign-out", post(sessions::leave))
         .route("/sign-up", get(sign_up::show).post(sign_up::submit))
@@ -139,6 +162,7 @@ pub fn router(state: UiState) -> Router {
         .route("/teams/new", get(teams::show_new).post(teams::create))
         .route("/teams/{team}", get(teams::show))
         .route("/teams/{team}/namespaces", get(teams::show_namespaces))
+        .route("/teams/{team}/activity", get(teams::show_activity))
         .route("/teams/{team}/settings", get(members::show_settings).post(members::describe))
         .route("/teams/{team}/delete", get(members::show_delete).post(members::delete))
         .route("/teams/{team}/members", post(members::add))

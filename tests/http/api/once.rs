@@ -54,9 +54,11 @@ async fn the_same_request_gets_the_same_answer_and_is_carried_out_once() {
         let mut other = body.clone();
         let field = other.as_object_mut().unwrap().values_mut().next().unwrap();
         match field.as_object_mut() {
-            Some(fields) => fields.insert("display_name".into(), json!("Other")).map(|_| ()),
-            None => Some(*field = json!("other")),
-        };
+            Some(fields) => {
+                fields.insert("display_name".into(), json!("Other"));
+            }
+            None => *field = json!("other"),
+        }
         let refused = post(&bench, &admin, &key, path, other).await.is(409);
         assert!(refused.body["message"].as_str().unwrap().contains("take a new one"));
         assert_eq!(bench.everything().await, before, "{path}");

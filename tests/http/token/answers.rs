@@ -291,7 +291,7 @@ async fn refusals_have_the_form_whose_message_people_see() {
 async fn e65_a_realm_that_breaks_clients_is_told() {
     use web::registry::realm::problem;
     assert_eq!(problem("https://auth.example.test/v2/token"), None);
-    assert!(problem("https://10.1.2.3/v2/token").unwrap().contains("crane"));
+    assert!(problem("https://10.1.2.3/v2/token").unwrap().to_string().contains("crane"));
 }
 
 #[tokio::test]

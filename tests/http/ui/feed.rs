@@ -1,7 +1,9 @@
 //! The feed: bursts, filters, and its export.
 
+use domain::name::UserName;
 use domain::namespace::Visibility;
-use tests::site::Site;
+use domain::user::UserEvent;
+use tests::site::{ADMINISTRATOR, Site};
 
 use super::{browser, person, push, pushed, record, signed_in, team};
 
@@ -100,5 +102,50 @@ async fn the_export_has_every_row_that_one_may_see_and_no_other() {
     assert!(page.text.contains("auth.signed_in"), "{}", page.text);
     assert_eq!(eve.open("/activity/export?from=x").await.status, 422);
     assert!(browser(&site).open("/activity/export").await.path.starts_with("/sign-in"));
+    site.stop().await;
+}
+
+/// What an auditor reads about and may not open is named, and is no link.
+#[tokio::test]
+async fn an_auditor_is_led_nowhere_that_does_not_open() {
+    let site = Site::start().await;
+    for name in ["alice", "olga"] {
+        site.register(name).await;
+    }
+    let user = UserName::parse("olga").unwrap();
+    record(&site, person(ADMINISTRATOR), UserEvent::AuditorGranted { user }).await;
+    team(&site, "secret", "alice", Visibility::Private).await;
+    push(&site, "alice", "secret/app:1").await;
+    let mut olga = signed_in(&site, "olga").await;
+    let page = olga.open("/activity").await;
+    let said = page.all(".feed .sentence");
+    assert!(said.iter().any(|said| said.contains("secret/app:1")), "{said:?}");
+    assert_eq!(page.attributes(".feed .sentence a[href*=secret]", "href"), Vec::<String>::new());
+    let event = page.attributes(".feed a.event", "href");
+    for path in event {
+        let page = olga.open(&path).await;
+        assert_eq!(page.count("p.lead a[href*=secret]"), 0, "{path}");
+    }
+    // Whoever may open it, is led there.
+    let mut alice = signed_in(&site, "alice").await;
+    let page = alice.open("/activity").await;
+    let links = page.attributes(".feed .sentence a", "href");
+    for to in ["/r/secret/app", "/n/secret", "/teams/secret"] {
+        assert!(links.contains(&to.to_owned()), "{to}: {links:?}");
+    }
+    site.stop().await;
+}
+
+/// How much happens here is for those who are here.
+#[tokio::test]
+async fn strangers_do_not_learn_how_much_happens() {
+    let site = Site::start().await;
+    let mut nobody = super::browser(&site);
+    for path in ["/", "/sign-in", "/repositories", "/help", "/search?q=x", "/nothing-here"] {
+        let page = nobody.open(path).await;
+        assert!(!page.all("footer").join(" ").contains("up to event"), "{path}");
+    }
+    let mut ada = signed_in(&site, ADMINISTRATOR).await;
+    assert!(ada.open("/").await.all("footer").join(" ").contains("up to event"));
     site.stop().await;
 }

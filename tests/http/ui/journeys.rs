@@ -24,13 +24,13 @@ async fn the_first_administrator_sets_up_looks_around_and_leaves() {
     assert!(!page.text.contains(&**secret));
 
     let page = browser.submit(&setup, "/setup", &fill(&secret, "a long enough password")).await;
-    assert_eq!((page.status.as_u16(), page.path.as_str()), (200, "/"));
-    assert!(page.words().contains("Hello, ruth"), "{}", page.words());
-    assert!(page.words().contains(&format!("docker login {SERVICE}")), "{}", page.words());
-    let again = browser.open("/setup").await;
-    assert_eq!(again.path, "/", "there is nothing to set up twice");
+    assert_eq!((page.status.as_u16(), page.path.as_str()), (200, "/setup"));
+    assert!(page.all("p.notice")[0].contains("first administrator"), "{}", page.text);
+    assert_eq!(page.count("form[action='/setup']"), 0, "nobody becomes the first twice");
 
     let page = browser.open("/").await;
+    assert!(page.words().contains("Hello, ruth"), "{}", page.words());
+    assert!(page.words().contains(&format!("docker login {SERVICE}")), "{}", page.words());
     let out = browser.submit(&page, "/sign-out", &[]).await;
     assert!(out.words().contains("You are signed out"), "{}", out.words());
     let page = browser.open("/activity").await;
@@ -71,14 +71,14 @@ async fn an_image_is_found_looked_at_and_starred() {
     let starred = browser.submit(&page, "/r/crew/web-shop/-/star", &[]).await;
     assert_eq!(starred.path, "/r/crew/web-shop");
     assert_eq!(starred.all("p.notice[role=status]"), ["Starred."]);
-    assert_eq!(starred.all(".facts dd")[2], "1", "read your own writes");
+    assert_eq!(starred.all(".facts dd")[4], "1", "read your own writes");
     let home = browser.open("/").await;
     assert!(
         home.all("section").iter().any(|s| s.starts_with("Starred") && s.contains("crew/web-shop"))
     );
     let page = browser.open("/r/crew/web-shop").await;
     let back = browser.submit(&page, "/r/crew/web-shop/-/unstar", &[]).await;
-    assert_eq!(back.all(".facts dd")[2], "0");
+    assert_eq!(back.all(".facts dd")[4], "0");
 
     let tag = browser.open("/r/crew/web-shop/-/tags/1.2").await;
     assert_eq!(tag.all("h1"), ["crew/web-shop:1.2"]);
@@ -150,7 +150,15 @@ async fn a_token_is_shown_once_works_and_is_revoked() {
     let page = browser.open("/me/tokens").await;
     let none = browser.submit(&page, "/me/tokens", &[("label", "laptop"), ("days", "30")]).await;
     assert_eq!(none.status, 422, "a token that may do nothing");
-    let filled = [("label", "laptop"), ("days", "30"), ("push", "on")];
+    let own = Site::password("alice");
+    let filled =
+        |password| [("label", "laptop"), ("days", "30"), ("push", "on"), ("password", password)];
+    for guess in ["", "not the password"] {
+        let wrong = browser.submit(&page, "/me/tokens", &filled(guess)).await;
+        assert_eq!((wrong.status.as_u16(), wrong.count("#password-wrong")), (422, 1));
+        assert_eq!(wrong.count("tbody tr"), 0, "a session alone makes no token");
+    }
+    let filled = filled(own.as_str());
     let made = browser.submit(&page, "/me/tokens", &filled).await;
     assert_eq!(made.status, 200, "{}", made.text);
     let secret = made.all(".notice .command code")[0].clone();

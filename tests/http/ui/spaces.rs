@@ -230,3 +230,63 @@ async fn a_manifest_has_a_page_and_an_event_has_one_too() {
     assert_eq!((hidden.status.as_u16(), absent.status.as_u16()), (404, 404));
     site.stop().await;
 }
+
+#[tokio::test]
+async fn a_namespace_and_a_team_show_what_happened_in_them_and_nowhere_else() {
+    let site = Site::start().await;
+    for name in ["alice", "bob"] {
+        site.register(name).await;
+    }
+    team(&site, "crew", "alice", Visibility::Protected).await;
+    team(&site, "other", "alice", Visibility::Protected).await;
+    push(&site, "alice", "crew/app:1").await;
+    push(&site, "alice", "other/app:1").await;
+    let mut alice = signed_in(&site, "alice").await;
+    let page = alice.open("/n/crew/-/activity").await;
+    let said = page.all(".feed .sentence").join("\n");
+    assert!(said.contains("crew/app:1") && !said.contains("other"), "{said}");
+    let page = alice.open("/teams/crew/activity").await;
+    let said = page.all(".feed .sentence").join("\n");
+    assert!(said.contains("crew") && !said.contains("other"), "{said}");
+    // Each leads there; who may not see it, is not.
+    for (path, tab) in [("/n/crew", "/n/crew/-/activity"), ("/teams/crew", "/teams/crew/activity")]
+    {
+        assert!(alice.open(path).await.attributes(".tabs a", "href").contains(&tab.to_owned()));
+    }
+    let mut bob = signed_in(&site, "bob").await;
+    assert_eq!(bob.open("/n/crew").await.status, 200);
+    assert_eq!(bob.open("/n/crew/-/activity").await.status, 404);
+    assert_eq!(bob.open("/n/crew").await.count(".tabs a[href$=activity]"), 0);
+    assert_eq!(bob.open("/teams/crew/activity").await.status, 404);
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn the_images_of_an_indexs_platforms_fold_out() {
+    let site = Site::start().await;
+    site.register("alice").await;
+    team(&site, "crew", "alice", Visibility::Private).await;
+    let part = |platform: &str| Descriptor {
+        media_type: Some("application/vnd.oci.image.manifest.v1+json".to_owned()),
+        digest: super::digest(platform),
+        size: Some(1_000),
+        platform: Some(platform.to_owned()),
+    };
+    let platforms = ["linux/amd64", "linux/arm64", "linux/s390x", "linux/ppc64le"];
+    let mut index = pushed("crew/app:multi");
+    if let ContentEvent::ManifestPushed { references, media_type, .. } = &mut index {
+        *media_type = Some("application/vnd.oci.image.index.v1+json".to_owned());
+        references.extend(platforms.map(part));
+    }
+    record(&site, person("alice"), index).await;
+    let mut alice = signed_in(&site, "alice").await;
+    let page = alice.open("/r/crew/app").await;
+    assert_eq!(page.all("tbody summary"), ["linux/amd64, linux/arm64, linux/ppc64le +1"]);
+    let said = page.all("tbody details li");
+    assert_eq!(said.len(), platforms.len(), "{said:?}");
+    assert!(said[1].contains("linux/arm64") && said[1].contains("1.0 kB"), "{said:?}");
+    let facts = page.all(".facts div");
+    let says = |what: &str| facts.iter().any(|fact| fact.contains(what));
+    assert!(says("Team crew") && says("registry.test") && says("Size"), "{facts:?}");
+    site.stop().await;
+}

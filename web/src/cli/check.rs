@@ -14,7 +14,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
 use super::{Done, Failure, say};
-use crate::config::{Config, Resolved};
+use crate::config::{Config, Mail, MailTls, Resolved};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::database;
 use crate::foundation::{KEYS, MASTER_KEY, Reach, running_postgres};
@@ -107,7 +107,7 @@ fn print(config: &Config, resolved: &Resolved, findings: &[Finding], as_json: bo
 fn realm(config: &Config) -> Option<Finding> {
     let url = config.http.external_url.as_ref()?;
     Some(match crate::registry::realm::problem(url) {
-        Some(text) => finding("token realm", Level::Warn, text),
+        Some(problem) => finding("token realm", Level::Warn, problem.to_string()),
         None => finding("token realm", Level::Ok, url.clone()),
     })
 }
@@ -121,13 +121,21 @@ async fn mail(config: &Config) -> Option<Finding> {
         Err(error) => return Some(finding(WHAT, Level::Fail, error.to_string())),
     };
     Some(match checked {
+        Ok(Ok(())) if in_clear(mail) => {
+            let text = format!(
+                "{} takes mail from us, in clear: links for new passwords, and mail.password, can be \
+                 read on the way; set mail.tls to starttls or tls",
+                mail.host
+            );
+            finding(WHAT, Level::Warn, text)
+        }
         Ok(Ok(())) => finding(WHAT, Level::Ok, format!("{} takes mail from us", mail.host)),
         Ok(Err(error @ MailError::Refused(_))) => {
             let text = format!("{}: {error}; see mail.user and mail.password", mail.host);
             finding(WHAT, Level::Fail, text)
         }
         Ok(Err(error)) => {
-            let text = format!("{}: {error}; see mail.host, mail.port and mail.tls", mail.host);
+            let text = format!("{}: {error}; {}", mail.host, what_to_do(&error));
             finding(WHAT, Level::Unreachable, text)
         }
         Err(_) => {
@@ -135,6 +143,27 @@ async fn mail(config: &Config) -> Option<Finding> {
             finding(WHAT, Level::Unreachable, text)
         }
     })
+}
+
+/// Whether mail travels in clear over more than this machine.
+fn in_clear(mail: &Mail) -> bool {
+    let here = mail.host == "localhost"
+        || mail.host.parse::<std::net::IpAddr>().is_ok_and(|host| host.is_loopback());
+    mail.tls == MailTls::None && !here
+}
+
+/// What is most likely wrong, by what the library says of it.
+fn what_to_do(error: &MailError) -> &'static str {
+    let text = error.to_string();
+    if text.contains("certificate") {
+        "mail.host must be the name in the server's certificate, and an authority that this system \
+         trusts must vouch for it"
+    } else if text.contains("STARTTLS") {
+        "the server offers no encryption there: set mail.tls to tls and mail.port to the port for \
+         it, or have the server offer it"
+    } else {
+        "see mail.host, mail.port and mail.tls"
+    }
 }
 
 fn data_folder(config: &Config, findings: &mut Vec<Finding>) -> Option<DataDir> {
@@ -427,6 +456,30 @@ mod tests {
         assert_eq!(level(401, &good.replace("5000", "5001")), Level::Fail);
         assert_eq!(level(200, ""), Level::Fail);
         assert_eq!(level(401, "Basic realm=\"registry\""), Level::Fail);
+    }
+
+    #[test]
+    fn mail_in_clear_over_the_network_is_found() {
+        let mail = |host: &str, tls| Mail {
+            host: host.to_owned(),
+            port: None,
+            tls,
+            user: None,
+            password: None,
+            from: String::new(),
+            reset_lifetime: jiff::SignedDuration::from_mins(30),
+        };
+        assert!(in_clear(&mail("mail.example.org", MailTls::None)));
+        assert!(in_clear(&mail("192.0.2.7", MailTls::None)));
+        for (host, tls) in [
+            ("localhost", MailTls::None),
+            ("127.0.0.1", MailTls::None),
+            ("::1", MailTls::None),
+            ("mail.example.org", MailTls::Starttls),
+            ("mail.example.org", MailTls::Tls),
+        ] {
+            assert!(!in_clear(&mail(host, tls)), "{host}");
+        }
     }
 
     #[test]

@@ -1,10 +1,30 @@
 //! The address that registries send clients to.
 
+/// What does not work with some client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// It has no scheme.
+    #[error("the token realm `{0}` is no address")]
+    NoAddress(String),
+    /// Its host is an IP address.
+    #[error(
+        "the token realm's host is the IP address {0}; crane refuses private and loopback addresses \
+         there: use a DNS name (`localhost` works)"
+    )]
+    Ip(String),
+    /// It is on the network without TLS.
+    #[error(
+        "the token realm `{0}` is not https: passwords go there in clear, and crane refuses it for a \
+         registry that is https"
+    )]
+    NotHttps(String),
+}
+
 /// What will not work with some client when the realm is `url`; `None`: nothing known.
 #[must_use]
-pub fn problem(url: &str) -> Option<String> {
+pub fn problem(url: &str) -> Option<Problem> {
     let Some((scheme, rest)) = url.split_once("://") else {
-        return Some(format!("the token realm `{url}` is no address"));
+        return Some(Problem::NoAddress(url.to_owned()));
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let bare = authority.rsplit('@').next().unwrap_or_default();
@@ -13,16 +33,10 @@ pub fn problem(url: &str) -> Option<String> {
         None => bare.split(':').next().unwrap_or_default(),
     };
     if host.parse::<std::net::IpAddr>().is_ok() {
-        return Some(format!(
-            "the token realm's host is the IP address {host}; crane refuses private and loopback \
-             addresses there: use a DNS name (`localhost` works)"
-        ));
+        return Some(Problem::Ip(host.to_owned()));
     }
     if scheme != "https" && host != "localhost" {
-        return Some(format!(
-            "the token realm `{url}` is not https: passwords go there in clear, and crane refuses \
-             it for a registry that is https"
-        ));
+        return Some(Problem::NotHttps(url.to_owned()));
     }
     None
 }

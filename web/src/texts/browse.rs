@@ -60,6 +60,7 @@ words! {
     what_happened: "What has happened" | "Was geschehen ist";
     all_activity: "All activity" | "Alle Aktivität";
     pushed_last: "Pushed last" | "Zuletzt gepusht";
+    pushed_last_here: "Pushed last in your namespaces" | "Zuletzt gepusht in Ihren Namespaces";
     push_first: "No image here yet. Push the first one:" | "Noch kein Image. Pushen Sie das erste:";
     tag_it: "Tag an image" | "Ein Image benennen";
     push_it: "Push it" | "Pushen";
@@ -166,6 +167,15 @@ words! {
     help_pull_it: "Pull it" | "Pullen";
     help_script: "In a build or script" | "In einem Build oder Skript";
     help_script_command: "Log in from a script" | "Aus einem Skript anmelden";
+    help_ci_text: "A job of GitLab CI or of GitHub Actions holds the token in a secret variable and logs in at its beginning:" | "Ein Job von GitLab CI oder GitHub Actions hat das Token in einer geheimen Variable und meldet sich an seinem Anfang an:";
+    help_ci_gitlab: "GitLab CI" | "GitLab CI";
+    help_ci_github: "GitHub Actions" | "GitHub Actions";
+    help_helper: "Where docker keeps it" | "Wo docker es aufbewahrt";
+    help_helper_text: "Without a credential helper, docker writes what you log in with into ~/.docker/config.json, for everybody to read who reads your files. A helper keeps it in the keyring of your system; name it there before you log in:"
+        | "Ohne Credential Helper schreibt docker, womit Sie sich anmelden, nach ~/.docker/config.json, lesbar für alle, die Ihre Dateien lesen. Ein Helper legt es in den Schlüsselbund Ihres Systems; nennen Sie ihn dort, bevor Sie sich anmelden:";
+    help_helper_systems: "secretservice is for Linux desktops; on macOS it is osxkeychain, on Windows wincred." | "secretservice ist für Linux-Desktops; unter macOS ist es osxkeychain, unter Windows wincred.";
+    help_log_out: "Forget it again" | "Es wieder vergessen";
+    help_tokens: "Tokens" | "Token";
     help_refused: "Refused?" | "Abgelehnt?";
     help_keys: "Keys" | "Tasten";
     help_keys_caption: "What single keys do, where no field has the focus" | "Was einzelne Tasten tun, wo kein Feld den Fokus hat";
@@ -205,7 +215,10 @@ sentences! {
         | { "Stellen Sie unter " (link) " ein Anwendungstoken aus, das darf, was das Skript tut, und nicht mehr. Übergeben Sie es auf der Standardeingabe, damit es in keiner Prozessliste steht:" };
     help_refused_text(link): { "“Denied” means that you may not do this there. What is hidden from you answers as what does not exist. The " (link) " page shows each refusal of yours with the rule that decided." }
         | { "„Denied“ heißt, dass Sie das dort nicht dürfen. Was vor Ihnen verborgen ist, antwortet wie das, was es nicht gibt. Die Seite " (link) " zeigt jede Ablehnung mit der Regel, die entschieden hat." };
+    help_tokens_text(link): { "An application token stands in for your password, does less, and is taken back alone. Name one for each machine and each job under " (link) "; revoking it ends all that uses it." }
+        | { "Ein Anwendungstoken steht für Ihr Passwort, darf weniger und lässt sich einzeln zurücknehmen. Stellen Sie unter " (link) " für jede Maschine und jeden Job eines aus; ein Widerruf beendet alles, was es benutzt." };
     help_keys_off(link): { "They can be switched off under " (link) "." } | { "Abschalten lassen sie sich unter " (link) "." };
+    token_ends(label, time): { "Your application token " b { (label) } " ends " (time) "." } | { "Ihr Anwendungstoken " b { (label) } " endet " (time) "." };
     pushed_ago(time): { "pushed " (time) } | { "gepusht " (time) };
 }
 

@@ -69,6 +69,30 @@ words! {
     no_such_visibility: "Choose one of the three visibilities." | "Wählen Sie eine der drei Sichtbarkeiten.";
     no_such_role: "Choose one of the three roles." | "Wählen Sie eine der drei Rollen.";
 
+    grants_text: "Rights beside those of the holder and of the visibility: for one person or one team, on everything here or on one repository, for ever or to a last day."
+        | "Rechte neben denen des Besitzers und der Sichtbarkeit: für eine Person oder ein Team, auf alles hier oder auf ein Repository, für immer oder bis zu einem letzten Tag.";
+    grants_caption: "Further rights, the oldest first" | "Weitere Rechte, die ältesten zuerst";
+    grants_none: "Nobody has further rights here." | "Niemand hat hier weitere Rechte.";
+    grants_manage: "Give or take back rights" | "Rechte geben oder zurücknehmen";
+    grant_on: "On" | "Auf";
+    grant_until: "Until" | "Bis";
+    grant_everything: "everything here" | "alles hier";
+    grant_for_ever: "it is taken back" | "auf Widerruf";
+    grant_over: "over" | "vorbei";
+    grant_revoke: "Take back" | "Zurücknehmen";
+    grant_new: "Give a right" | "Ein Recht geben";
+    grant_to: "To" | "An";
+    grant_user: "a person or a bot" | "eine Person oder einen Bot";
+    grant_team: "a team" | "ein Team";
+    grant_viewer_about: "sees and pulls" | "sieht und pullt";
+    grant_contributor_about: "pushes too" | "pusht auch";
+    grant_owner_about: "changes settings, gives rights and deletes too" | "ändert auch Einstellungen, gibt Rechte und löscht";
+    grant_repository: "Only on this repository" | "Nur auf dieses Repository";
+    grant_repository_hint: "Its full name; empty: on everything here." | "Sein voller Name; leer: auf alles hier.";
+    grant_last_day: "Last day" | "Letzter Tag";
+    grant_until_hint: "In your time zone; empty: until it is taken back." | "In Ihrer Zeitzone; leer: auf Widerruf.";
+    grant_give: "Give the right" | "Recht geben";
+
     person_teams: "Teams that you share" | "Gemeinsame Teams";
     person_no_teams: "You share no team." | "Sie haben kein gemeinsames Team.";
     person_activity: "What they did that you may see" | "Was sie getan haben und Sie sehen dürfen";
@@ -80,5 +104,6 @@ phrases! {
     role_of(user: &str): "Role of {user}" | "Rolle von {user}";
     change_role_of(user: &str): "Change the role of {user}" | "Rolle von {user} ändern";
     remove_person(user: &str): "Remove {user}" | "{user} entfernen";
+    grant_revoke_of(who: &str): "Take back the right of {who}" | "Das Recht von {who} zurücknehmen";
     delete_question(name: &str): "Delete {name}?" | "{name} löschen?";
 }

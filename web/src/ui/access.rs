@@ -13,7 +13,7 @@ use super::components::{Field, scroll};
 use super::reader::Reader;
 use super::repositories::{Head, One, resource};
 use super::sentence::segment;
-use super::visitor::Visitor;
+use super::visitor::{Visitor, query};
 use crate::error::PageError;
 use crate::texts::{Lang, Said as _, Word};
 
@@ -23,6 +23,9 @@ const QUESTIONS: [(Action, Word); 3] = [
     (Action::Push, Lang::question_push),
     (Action::Delete, Lang::question_delete),
 ];
+
+/// The most further grants that are listed; all of them are on the namespace's page.
+const GRANTS: i64 = 100;
 
 /// The answers for one person.
 pub(super) struct Checked {
@@ -40,6 +43,8 @@ pub(super) struct Access {
     pub(super) members: Option<Vec<(MemberRow, &'static str)>>,
     /// Further rights; for those who manage them.
     pub(super) grants: Vec<GrantRow>,
+    /// Where they are given and taken back; for those who may.
+    pub(super) manage: Option<String>,
     pub(super) own: Option<Checked>,
     /// Whether the viewer may ask for others.
     pub(super) may_check: bool,
@@ -84,8 +89,9 @@ pub(super) async fn show(
     };
     let mut grants = Vec::new();
     if manages {
-        grants = namespaces::grants(&ui.read, &registry, &decides).await?;
-        grants.retain(|grant| grant.repository.as_deref().is_none_or(|only| only == name.as_str()));
+        let some =
+            namespaces::some_grants(&ui.read, &registry, &decides, Some(&name), None, GRANTS);
+        grants = some.await?;
     }
     let may_check = manages || visitor.may(Action::ViewAudit, &Resource::System);
     let asked = visitor.params.get("user").unwrap_or_default().to_owned();
@@ -96,12 +102,17 @@ pub(super) async fn show(
             Err(why) => wrong = Some(why.said(t)),
         }
     }
+    let manage = manages.then(|| {
+        let space = one.registries.namespace(registry.as_str(), decides.as_str());
+        format!("{space}/-/access{}", query(&[("repository", Some(name.as_str()))]))
+    });
     let own = visitor.viewer.user().map(|own| check(&visitor, own, &resource(&registry, &name)));
     let page = Access {
         head: Head::of(&visitor, one, &name),
         namespace,
         members,
         grants,
+        manage,
         own,
         may_check,
         asked,
@@ -170,6 +181,7 @@ pub(super) fn body(page: &Access) -> Markup {
         @if let Some(own) = &page.own { h2 { (t.access_you()) } (answers(t, t.access_you(), own)) }
         h2 { (t.access_who()) }
         (everybody(reader, page))
+        @if let Some(manage) = &page.manage { p { a.button href=(manage) { (t.grants_manage()) } } }
         @if page.may_check {
             h2 { (t.access_check()) }
             form.line method="get" action=(format!("{}/-/access", page.head.path())) {

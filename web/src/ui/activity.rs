@@ -181,7 +181,7 @@ pub(super) fn filter(reader: &Reader, asked: &Asked) -> Result<(Filter, Option<C
 }
 
 /// When a day begins in a zone, or the one so many days later.
-fn begin_of(day: &str, zone: &TimeZone, later: i64) -> Option<Timestamp> {
+pub(super) fn begin_of(day: &str, zone: &TimeZone, later: i64) -> Option<Timestamp> {
     let date: Date = day.parse().ok()?;
     let date = date.checked_add(later.days()).ok()?;
     Some(date.to_zoned(zone.clone()).ok()?.timestamp())
@@ -367,7 +367,7 @@ pub(super) fn one(page: &One) -> Markup {
     html! {
         (crumbs(t, &[(t.activity_title().to_owned(), "/activity".to_owned())]))
         h1 { (t.event_number(&number(row))) }
-        p.lead { (sentence(t, row, &page.registries)) }
+        p.lead { (sentence(reader, row, &page.registries)) }
         dl.list {
             div { dt { (t.outcome()) } dd { (outcome(t, &row.outcome)) @if let Some(rule) = &row.rule { " " (because(t, rule)) } } }
             div { dt { (t.event_actor()) } dd { (row.actor) } }

@@ -97,6 +97,9 @@ pub(super) fn body(page: &Overview) -> Markup {
         }))
         p.muted { (t.admin_rebuild_hint()) }
         (command(t, t.admin_rebuild(), "portus projections rebuild NAME"))
+        h2 { (t.wizard_title()) }
+        p { (t.wizard_again()) }
+        p { a.button href="/setup" { (t.wizard_title()) } }
     }
 }
 

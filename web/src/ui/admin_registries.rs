@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::UiState;
 use super::admin::head;
-use super::components::{Field, button, command, crumbs, csrf, empty, scroll, wrong};
+use super::components::{Field, block, button, command, crumbs, csrf, empty, scroll, wrong};
 use super::forms::reason;
 use super::layout::Flash;
 use super::members::own_password;
@@ -264,22 +264,20 @@ pub(super) fn body(page: &One) -> Markup {
             button type="submit" { (t.registry_rotate()) }
         }
         h2 { (t.registry_config()) }
-        pre.code tabindex="0" role="region" aria-label=(t.registry_config()) { (config(page)) }
+        (block(t, t.registry_config(), &config(&page.origin, &page.issuer, &row.service, page.secret.as_deref())))
         h2 { (t.registry_bundle()) }
-        pre.code tabindex="0" role="region" aria-label=(t.registry_bundle()) { (page.bundle) }
+        (block(t, t.registry_bundle(), &page.bundle))
     }
 }
 
-/// What the registry's own configuration must say of us.
-fn config(page: &One) -> String {
-    let One { origin, issuer, row, .. } = page;
-    let secret = page.secret.as_deref().unwrap_or("…");
+/// What a registry's own configuration must say of us.
+pub(super) fn config(origin: &str, issuer: &str, service: &str, secret: Option<&str>) -> String {
+    let secret = secret.unwrap_or("…");
     format!(
         "auth:\n  token:\n    realm: {origin}/v2/token\n    service: {service}\n    issuer: {issuer}\n    \
          rootcertbundle: /etc/distribution/portus.pem\n\
          notifications:\n  endpoints:\n    - name: portus\n      url: {origin}/v2/webhooks/events\n      \
          headers:\n        Authorization: [Bearer {secret}]\n      timeout: 5s\n      threshold: 5\n      backoff: 5s\n",
-        service = row.service,
     )
 }
 

@@ -26,6 +26,16 @@ pub(super) fn copy(t: Lang, label: &str, text: &str) -> Markup {
     }
 }
 
+/// Several lines to copy, such as a part of a file.
+pub(super) fn block(t: Lang, label: &str, text: &str) -> Markup {
+    html! {
+        div.block {
+            pre.code tabindex="0" role="region" aria-label=(label) { (text) }
+            (copy(t, label, text))
+        }
+    }
+}
+
 /// A digest's first twelve digits; all of it for those who ask.
 pub(super) fn digest(digest: &str) -> Markup {
     let hex = digest.split_once(':').map_or(digest, |(_, hex)| hex);

@@ -3,12 +3,12 @@
 use domain::access::Rule;
 use jiff::SignedDuration;
 use maud::{Markup, html};
-use projections::activity::ActivityRow;
+use projections::activity::{ActivityRow, Slice};
 
-use super::components::{empty, outcome};
+use super::components::{empty, outcome, pager};
 use super::reader::Reader;
 use super::sentence::{burst, sentence};
-use super::visitor::Registries;
+use super::visitor::{Registries, query};
 use crate::texts::Lang;
 
 /// From so many rows on, the same again and again is one row.
@@ -34,7 +34,7 @@ pub(super) fn feed(rows: &[ActivityRow], registries: &Registries, reader: &Reade
             @for run in rows.chunk_by(together) {
                 @if let [first, .., last] = run && run.len() >= BURST {
                     li {
-                        div.sentence { (burst(t, run, registries)) }
+                        div.sentence { (burst(reader, run, registries)) }
                         div.about { (reader.time(first.occurred_at)) " – " (reader.time(last.occurred_at)) }
                         details.more {
                             summary { (t.show_each(run.len())) }
@@ -49,11 +49,27 @@ pub(super) fn feed(rows: &[ActivityRow], registries: &Registries, reader: &Reade
     }
 }
 
+/// A part of what has happened to one thing, with the ways on and back.
+pub(super) fn part(
+    slice: &Slice,
+    first: bool,
+    path: &str,
+    registries: &Registries,
+    reader: &Reader,
+) -> Markup {
+    let before = slice.older.map(|older| older.to_string());
+    let next = before.map(|before| format!("{path}{}", query(&[("before", Some(&before))])));
+    html! {
+        (feed(&slice.rows, registries, reader))
+        (pager(reader.lang, (!first).then_some(path), next.as_deref()))
+    }
+}
+
 fn one(row: &ActivityRow, registries: &Registries, reader: &Reader) -> Markup {
     let t = reader.lang;
     html! {
         li {
-            div.sentence { (sentence(t, row, registries)) }
+            div.sentence { (sentence(reader, row, registries)) }
             div.about {
                 (reader.time(row.occurred_at)) " "
                 @if row.outcome != "done" { (outcome(t, &row.outcome)) " " }

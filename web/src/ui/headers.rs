@@ -7,7 +7,7 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::auth::External;
 
@@ -23,7 +23,12 @@ pub(super) async fn secure(
     next: Next,
 ) -> Response {
     let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+    harden(response.headers_mut(), &external);
+    response
+}
+
+/// Writes these headers.
+pub(super) fn harden(headers: &mut HeaderMap, external: &External) {
     let all = [
         (CONTENT_SECURITY_POLICY, CONTENT),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -44,5 +49,4 @@ pub(super) async fn secure(
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         headers.insert(STRICT_TRANSPORT_SECURITY, year);
     }
-    response
 }

@@ -5,7 +5,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::UiState;
-use super::components::{command, scroll};
+use super::components::{block, command, scroll};
 use super::home::quoted;
 use super::visitor::Visitor;
 use crate::error::PageError;
@@ -47,6 +47,16 @@ pub(super) fn body(t: Lang, host: &str, user: &str) -> Markup {
         h2 { (t.help_script()) }
         p { (t.help_script_text(&tokens)) }
         (command(t, t.help_script_command(), &format!("printf %s \"$TOKEN\" | docker login {host} -u {} --password-stdin", quoted(user))))
+        p { (t.help_ci_text()) }
+        (block(t, t.help_ci_gitlab(), &format!("build:\n  before_script:\n    - printf %s \"$TOKEN\" | docker login {host} -u {} --password-stdin\n", quoted(user))))
+        (block(t, t.help_ci_github(), &format!("- uses: docker/login-action@v3\n  with:\n    registry: {host}\n    username: {user}\n    password: ${{{{ secrets.TOKEN }}}}\n")))
+        h2 { (t.help_helper()) }
+        p { (t.help_helper_text()) }
+        (block(t, t.help_helper(), &format!("{{\n  \"credHelpers\": {{ \"{host}\": \"secretservice\" }}\n}}\n")))
+        p { (t.help_helper_systems()) }
+        (command(t, t.help_log_out(), &format!("docker logout {host}")))
+        h2 { (t.help_tokens()) }
+        p { (t.help_tokens_text(&tokens)) }
         p { a href="/api" { (t.reference()) } }
         h2 { (t.help_refused()) }
         p { (t.help_refused_text(&activity)) }

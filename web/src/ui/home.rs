@@ -2,7 +2,10 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use domain::access::Visible;
+use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
+use projections::app_tokens::{self, AppTokenRow};
 use projections::namespaces::{self, NamespaceRow};
 use projections::repositories::{self, RepositoryRow};
 use projections::stars::{self, StarRow};
@@ -19,6 +22,9 @@ use crate::error::PageError;
 /// How much of everything the start page shows.
 const SHOWN: i64 = 8;
 
+/// How long before its end a token is told of, in days.
+const ENDS_SOON_DAYS: i64 = 14;
+
 /// What the start page shows.
 pub(super) struct Home {
     pub(super) user: Option<String>,
@@ -27,6 +33,10 @@ pub(super) struct Home {
     pub(super) registries: Registries,
     pub(super) mine: Vec<NamespaceRow>,
     pub(super) starred: Vec<StarRow>,
+    /// Tokens of theirs that end soon.
+    pub(super) notices: Vec<AppTokenRow>,
+    /// Whether what was pushed last is what was pushed in their own namespaces.
+    pub(super) teams: bool,
     pub(super) recent: Vec<RepositoryRow>,
     pub(super) happened: Vec<activity::ActivityRow>,
     pub(super) reader: Reader,
@@ -40,12 +50,15 @@ pub(super) async fn show(
     let visible = visitor.viewer.visible();
     let user = visitor.viewer.user().cloned();
     let (mut mine, mut starred, mut happened) = (Vec::new(), Vec::new(), Vec::new());
+    let mut notices = Vec::new();
+    // Those that are seen by membership, not by everybody.
+    let own = Visible {
+        namespaces: visible.namespaces.clone(),
+        repositories: visible.repositories.clone(),
+        ..Visible::default()
+    };
     if let Some(user) = &user {
-        // Those that are seen by membership, not by everybody.
-        let own = domain::access::Visible {
-            namespaces: visible.namespaces.clone(),
-            ..domain::access::Visible::default()
-        };
+        notices = ending(app_tokens::of_user(&ui.read, user).await?, visitor.viewer.at());
         mine = namespaces::list(&ui.read, &own, &Paging::first(SHOWN)).await?;
         // A star on what can no longer be seen would tell that it is still there.
         let all = stars::of_user(&ui.read, user, &Paging::first(200)).await?;
@@ -56,17 +69,29 @@ pub(super) async fn show(
             .await?
             .rows;
     }
+    let teams = !own.namespaces.is_empty();
+    let recent = repositories::recent(&ui.read, if teams { &own } else { &visible }, SHOWN);
     let home = Home {
+        recent: recent.await?,
+        teams,
+        notices,
         user: user.map(|user| user.to_string()),
         bootstrapped: visitor.viewer.graph().bootstrapped(),
         registries: ui.registries().await?,
         mine,
         starred,
-        recent: repositories::recent(&ui.read, &visible, SHOWN).await?,
         happened,
         reader: visitor.reader(),
     };
     Ok(visitor.show(visitor.lang().start(), body(&home)))
+}
+
+/// Those tokens that still work, and not for long.
+fn ending(tokens: Vec<AppTokenRow>, now: Timestamp) -> Vec<AppTokenRow> {
+    let soon = now + SignedDuration::from_hours(24 * ENDS_SOON_DAYS);
+    let ends = |row: &AppTokenRow| row.expires_at > now && row.expires_at <= soon;
+    let most = usize::try_from(SHOWN).unwrap_or(usize::MAX);
+    tokens.into_iter().filter(ends).take(most).collect()
 }
 
 pub(super) fn body(home: &Home) -> Markup {
@@ -98,6 +123,12 @@ fn dashboard(home: &Home, user: &str) -> Markup {
     let host = home.registries.0.first().map(|row| row.host.as_str());
     html! {
         h1 { (t.hello(user)) }
+        @for token in &home.notices {
+            p.notice.warn {
+                (t.token_ends(&token.label, &home.reader.time(token.expires_at))) " "
+                a href="/me/tokens" { (t.application_tokens()) }
+            }
+        }
         @if let Some(host) = host {
             (first_command(t, t.log_in_registry(), &format!("docker login {host} -u {}", quoted(user))))
         }
@@ -142,7 +173,7 @@ fn recent(home: &Home) -> Markup {
     let t = home.reader.lang;
     let sign_in = html! { a href="/sign-in" { (t.sign_in()) } };
     html! {
-        h2 { (t.pushed_last()) }
+        h2 { @if home.teams { (t.pushed_last_here()) } @else { (t.pushed_last()) } }
         @if home.recent.is_empty() {
             (empty(html! {
                 @match (&home.user, home.mine.first(), home.registries.0.first()) {

@@ -257,7 +257,8 @@ fn foot(frame: &Frame) -> Markup {
         footer.foot {
             div.wrap {
                 span { "Portus " (env!("CARGO_PKG_VERSION")) }
-                @if let Some(position) = frame.position { span { (t.shows_up_to(position)) } }
+                // How much happens here is not for strangers to count.
+                @if let Some(position) = frame.position.filter(|_| frame.user.is_some()) { span { (t.shows_up_to(position)) } }
                 a href="/help" data-go="?" { (t.help()) }
                 a href="/api" { "REST" }
             }

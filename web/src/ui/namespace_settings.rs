@@ -202,7 +202,9 @@ pub(super) async fn submit(
             }
         },
         Place::Delete(name) => return delete(ui, visitor, &head, &resource, name, &form).await,
-        Place::Repositories(_) => return Err(super::errors::method_not_allowed().await),
+        Place::Repositories(_) | Place::Access(_) | Place::Revoke(_) | Place::Activity(_) => {
+            return Err(super::errors::method_not_allowed().await);
+        }
     };
     match reason(t, done)? {
         Ok(written) => {

@@ -4,14 +4,14 @@ use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::response::Response;
 use commands::desk::Caller;
 use commands::namespaces::{self as wishes, NewNamespace};
-use domain::access::{Action, Resource};
+use domain::access::{Action, Resource, Visible};
 use domain::name::{NamespaceName, RegistryName, TeamName};
 use domain::namespace::Visibility;
 use maud::{Markup, html};
-use projections::Paging;
 use projections::namespaces::{self, NamespaceRow};
 use projections::repositories::{self, RepositoryRow};
 use projections::{MAX_PAGE, teams};
+use projections::{Paging, activity};
 use serde::Deserialize;
 
 use super::UiState;
@@ -31,6 +31,8 @@ use crate::texts::{Lang, Said as _, thousands};
 
 /// Rows on one page.
 const ROWS: i64 = 100;
+/// Rows of what has happened.
+const HAPPENED: i64 = 50;
 
 /// What a path below `/n/` means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,11 @@ pub(super) enum Place {
     Visibility(NamespaceName),
     Team(NamespaceName),
     Delete(NamespaceName),
+    /// Rights beside the holder's.
+    Access(NamespaceName),
+    /// Taking one of those back.
+    Revoke(NamespaceName),
+    Activity(NamespaceName),
 }
 
 impl Place {
@@ -56,17 +63,23 @@ impl Place {
             Some("visibility") => Some(Self::Visibility(name)),
             Some("team") => Some(Self::Team(name)),
             Some("delete") => Some(Self::Delete(name)),
+            Some("access") => Some(Self::Access(name)),
+            Some("access/revoke") => Some(Self::Revoke(name)),
+            Some("activity") => Some(Self::Activity(name)),
             Some(_) => None,
         }
     }
 
-    fn name(&self) -> &NamespaceName {
+    pub(super) fn name(&self) -> &NamespaceName {
         match self {
             Self::Repositories(name)
             | Self::Settings(name)
             | Self::Visibility(name)
             | Self::Team(name)
-            | Self::Delete(name) => name,
+            | Self::Delete(name)
+            | Self::Access(name)
+            | Self::Revoke(name)
+            | Self::Activity(name) => name,
         }
     }
 }
@@ -340,7 +353,11 @@ async fn show_place(
         Place::Repositories(name) => show_one(ui, visitor, head, name).await,
         Place::Settings(_) => super::namespace_settings::show(ui, &visitor, head).await,
         Place::Delete(_) => super::namespace_settings::show_delete(&visitor, &head),
-        Place::Visibility(_) | Place::Team(_) => Err(super::errors::method_not_allowed().await),
+        Place::Access(_) => super::grants::show(ui, &visitor, head).await,
+        Place::Activity(_) => show_activity(ui, &visitor, head).await,
+        Place::Visibility(_) | Place::Team(_) | Place::Revoke(_) => {
+            Err(super::errors::method_not_allowed().await)
+        }
     }
 }
 
@@ -374,7 +391,7 @@ async fn act_place(
     request: Request,
 ) -> Result<Response, PageError> {
     let place = match Place::parse(rest) {
-        Some(place) if !matches!(place, Place::Repositories(_)) => place,
+        Some(place) if !matches!(place, Place::Repositories(_) | Place::Activity(_)) => place,
         known => {
             // Who is not signed in learns no more here than elsewhere.
             SignedForm::<Button>::from_request(request, ui).await?;
@@ -384,6 +401,9 @@ async fn act_place(
             });
         }
     };
+    if matches!(place, Place::Access(_) | Place::Revoke(_)) {
+        return super::grants::submit(ui, registries, registry, &place, request).await;
+    }
     let SignedForm { by, form, headers } =
         SignedForm::<super::namespace_settings::Change>::from_request(request, ui).await?;
     let row = namespaces::find(&ui.read, &registry, place.name(), &by.viewer.visible()).await?;
@@ -402,11 +422,15 @@ pub(super) struct Head {
     /// Whether the viewer may see the team that it belongs to.
     pub(super) sees_holder: bool,
     pub(super) may_edit: bool,
+    /// Whether the viewer gives and takes rights on it.
+    pub(super) may_grant: bool,
+    /// Whether the viewer sees what happens in it.
+    pub(super) may_see_activity: bool,
     pub(super) reader: Reader,
 }
 
 impl Head {
-    fn of(
+    pub(super) fn of(
         visitor: &Visitor,
         registry: RegistryName,
         row: NamespaceRow,
@@ -424,8 +448,13 @@ impl Head {
             registries,
             sees_holder,
             may_edit: false,
+            may_grant: false,
+            may_see_activity: false,
             reader: visitor.reader(),
         };
+        let place = head.resource();
+        head.may_grant = place.is_some_and(|at| visitor.may(Action::EditNamespace, &at));
+        head.may_see_activity = head.happens(visitor).is_some();
         head.may_edit = head.resource().is_some_and(|place| {
             [Action::EditNamespace, Action::ChangeVisibility]
                 .iter()
@@ -444,9 +473,30 @@ impl Head {
         self.registries.namespace(&self.row.registry, &self.row.name)
     }
 
+    /// Eyes for what happens in this namespace and nowhere else; `None`: the viewer may not see it.
+    fn happens(&self, visitor: &Visitor) -> Option<activity::Viewer> {
+        visitor.session.as_ref()?;
+        let name = NamespaceName::parse(&self.row.name).ok()?;
+        let may = visitor.may(Action::ViewActivities, &self.resource()?);
+        may.then(|| activity::Viewer {
+            visible: Visible {
+                namespaces: [(self.registry.clone(), name)].into(),
+                ..Visible::default()
+            },
+            user: None,
+            auditor: false,
+        })
+    }
+
     pub(super) fn draw(&self, here: &str) -> Markup {
         let (t, row, path) = (self.reader.lang, &self.row, self.path());
         let mut entries = vec![(path.clone(), t.repositories_inside(), here == "repositories")];
+        if self.may_see_activity {
+            entries.push((format!("{path}/-/activity"), t.activity_title(), here == "activity"));
+        }
+        if self.may_grant {
+            entries.push((format!("{path}/-/access"), t.access(), here == "access"));
+        }
         if self.may_edit {
             entries.push((format!("{path}/-/settings"), t.settings(), here == "settings"));
         }
@@ -514,6 +564,22 @@ pub(super) fn body(page: &Namespace) -> Markup {
             ul.hits data-rows { @for row in &page.repositories { (entry(row, &head.registries, &head.reader)) } }
         }
         (pager(t, (!page.first).then_some(path.as_str()), next.as_deref()))
+    }
+}
+
+async fn show_activity(ui: &UiState, visitor: &Visitor, head: Head) -> Result<Response, PageError> {
+    let viewer = head.happens(visitor).ok_or_else(|| visitor.missing())?;
+    let before = visitor.params.get("before").and_then(|text| text.parse().ok());
+    let filter = activity::Filter::default();
+    let slice = activity::page(&ui.read, &filter, &viewer, before, HAPPENED).await?;
+    let title = visitor.lang().activity_of(namespace_called(visitor.lang(), &head.row.name));
+    Ok(visitor.show(&title, activity_body(&head, &slice, before.is_none())))
+}
+
+pub(super) fn activity_body(head: &Head, slice: &activity::Slice, first: bool) -> Markup {
+    html! {
+        (head.draw("activity"))
+        (super::feed::part(slice, first, &format!("{}/-/activity", head.path()), &head.registries, &head.reader))
     }
 }
 

@@ -21,6 +21,8 @@ const HAPPENED: i64 = 30;
 /// What the page shows.
 pub(super) struct Person {
     pub(super) name: String,
+    /// What they want to be called.
+    pub(super) display_name: Option<String>,
     /// Their memberships that the viewer may see.
     pub(super) teams: Vec<MemberRow>,
     pub(super) happened: Vec<ActivityRow>,
@@ -48,6 +50,7 @@ pub(super) async fn show(
     let filter = activity::Filter { actor: Some(row.name.clone()), ..activity::Filter::default() };
     let viewer = super::activity::viewer(&visitor);
     let page = Person {
+        display_name: ui.auth.desk.vault.profile(&name).await?.display_name,
         happened: activity::page(&ui.read, &filter, &viewer, None, HAPPENED).await?.rows,
         name: row.name,
         teams,
@@ -61,6 +64,7 @@ pub(super) fn body(page: &Person) -> Markup {
     let t = page.reader.lang;
     html! {
         h1 { (page.name) }
+        @if let Some(called) = &page.display_name { p.lead { (called) } }
         h2 { (t.person_teams()) }
         @if page.teams.is_empty() { p.muted { (t.person_no_teams()) } }
         ul.hits {

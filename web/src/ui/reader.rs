@@ -1,10 +1,14 @@
-//! Whoever reads a page: their language, their clock, and the moment.
+//! Whoever reads a page: their language, their clock, the moment, and what they may open.
 
+use std::sync::{Arc, OnceLock};
+
+use domain::access::{Action, Resource, Visible};
+use domain::name::{NamespaceName, RegistryName, RepositoryName, TeamName};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
-use crate::auth::Preferences;
+use crate::auth::{Preferences, Viewer};
 use crate::texts::Lang;
 use crate::texts::frame::Unit;
 
@@ -16,11 +20,59 @@ pub(super) struct Reader {
     pub(super) now: Timestamp,
     /// Times of day rather than "3 hours ago".
     pub(super) exact: bool,
+    /// What they may open; `None`: everything.
+    sees: Option<Arc<Sees>>,
+}
+
+/// Auditors read of what they may not open: it is named, and is no link.
+struct Sees {
+    viewer: Viewer,
+    /// Gathered when it is first asked for.
+    visible: OnceLock<Arc<Visible>>,
+}
+
+impl std::fmt::Debug for Sees {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sees")
+    }
+}
+
+impl Sees {
+    fn visible(&self) -> &Visible {
+        self.visible.get_or_init(|| self.viewer.visible())
+    }
+
+    fn repository(&self, registry: &str, name: &str) -> Option<bool> {
+        let registry = RegistryName::parse(registry).ok()?;
+        let name = RepositoryName::parse(name).ok()?;
+        let decides = self.viewer.graph().namespace_of(&registry, &name)?;
+        let visible = self.visible();
+        Some(visible.sees_repository(&registry, &name, &decides.name, decides.visibility))
+    }
+
+    fn namespace(&self, registry: &str, name: &str) -> Option<bool> {
+        let registry = RegistryName::parse(registry).ok()?;
+        let name = NamespaceName::parse(name).ok()?;
+        let facts = self.viewer.graph().namespace_facts(&registry, &name)?;
+        Some(self.visible().sees_namespace(&registry, &name, facts.visibility))
+    }
+
+    fn team(&self, name: &str) -> Option<bool> {
+        let name = TeamName::parse(name).ok()?;
+        let there = self.viewer.graph().has_team(&name);
+        Some(there && self.viewer.may(Action::SeeTeam, &Resource::Team { name }))
+    }
 }
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { lang: Lang::En, zone: TimeZone::UTC, now: Timestamp::UNIX_EPOCH, exact: false }
+        Self {
+            lang: Lang::En,
+            zone: TimeZone::UTC,
+            now: Timestamp::UNIX_EPOCH,
+            exact: false,
+            sees: None,
+        }
     }
 }
 
@@ -33,7 +85,29 @@ impl Reader {
             zone: zone.unwrap_or(TimeZone::UTC),
             now,
             exact: look.exact_times,
+            sees: None,
         }
+    }
+
+    /// The same, who may open what this viewer may.
+    pub(super) fn seeing(self, viewer: &Viewer) -> Self {
+        let sees = Sees { viewer: viewer.clone(), visible: OnceLock::new() };
+        Self { sees: Some(Arc::new(sees)), ..self }
+    }
+
+    /// Whether the page of a repository would open.
+    pub(super) fn opens_repository(&self, registry: &str, name: &str) -> bool {
+        self.sees.as_ref().is_none_or(|sees| sees.repository(registry, name) == Some(true))
+    }
+
+    /// Whether the page of a namespace would open.
+    pub(super) fn opens_namespace(&self, registry: &str, name: &str) -> bool {
+        self.sees.as_ref().is_none_or(|sees| sees.namespace(registry, name) == Some(true))
+    }
+
+    /// Whether the page of a team would open.
+    pub(super) fn opens_team(&self, name: &str) -> bool {
+        self.sees.as_ref().is_none_or(|sees| sees.team(name) == Some(true))
     }
 
     /// A time as they read it: how long ago, with their own time of day and UTC for those who ask.

@@ -69,7 +69,7 @@ impl Reference {
             nav aria-label=(self.t.reference_contents()) {
                 ul.chips {
                     @for tag in array(&self.document["tags"]) {
-                        li { a.chip href={ "#" (slug(text(&tag["name"]))) } { (text(&tag["name"])) } }
+                        li lang="en" { a.chip href={ "#" (slug(text(&tag["name"]))) } { (text(&tag["name"])) } }
                     }
                     li { a.chip href="#things" { (self.t.reference_things()) } }
                 }

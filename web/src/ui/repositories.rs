@@ -3,19 +3,22 @@
 pub(super) mod list;
 pub(super) mod tags;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::response::Response;
 use commands::stars as wishes;
 use domain::access::{Action, Graph, Resource, Visible};
 use domain::comment::CommentId;
 use domain::digest::Digest;
-use domain::name::{RegistryName, RepositoryName, TagName};
+use domain::name::{NamespaceName, RegistryName, RepositoryName, TagName, TeamName};
 use http::StatusCode;
 use maud::{Markup, html};
-use projections::activity;
+use projections::manifests::{self, PlatformRow};
 use projections::repositories::{self, RepositoryRow};
 use projections::stars::{self, StarRow};
 use projections::tags::TagRow;
+use projections::{activity, namespaces};
 
 use super::UiState;
 use super::components::{
@@ -185,6 +188,8 @@ pub(super) struct Head {
     pub(super) may_see_activity: bool,
     pub(super) may_see_access: bool,
     pub(super) may_edit: bool,
+    /// To whom its namespace belongs, where the page says so.
+    pub(super) holder: Option<Markup>,
     pub(super) reader: Reader,
 }
 
@@ -195,6 +200,7 @@ impl Head {
             may_see_activity: visitor.may(Action::ViewActivities, &resource),
             may_see_access: visitor.session.is_some(),
             may_edit: visitor.may(Action::EditRepository, &resource),
+            holder: None,
             row: one.row,
             registries: one.registries,
             reader: visitor.reader(),
@@ -243,10 +249,13 @@ impl Head {
             }
             @if !row.description.is_empty() && here == "tags" { (super::markdown::render(&row.description)) }
             dl.facts {
-                @if self.registries.0.len() > 1 { div { dt { (t.registry()) } dd { (self.registries.host(&row.registry).unwrap_or(&row.registry)) } } }
+                div { dt { (t.registry()) } dd { (self.registries.host(&row.registry).unwrap_or(&row.registry)) } }
+                @if let Some(holder) = &self.holder { div { dt { (t.belongs_to()) } dd { (holder) } } }
                 div { dt { (t.tags_title()) } dd { (thousands(row.tags)) } }
                 div { dt { (t.pulls_title()) } dd { (thousands(row.pulls)) } }
                 div { dt { (t.stars_title()) } dd { (thousands(row.stars)) } }
+                div { dt { (t.size()) } dd { (self.reader.bytes(Some(row.size))) } }
+                @if row.last_pull_at.is_some() { div { dt { (t.last_pull()) } dd { (self.reader.time_or_never(row.last_pull_at)) } } }
                 @if row.last_push_at.is_some() { div { dt { (t.last_push()) } dd { (last_push(&self.reader, row)) } } }
             }
             (tabs(t.repository_parts(), &entries))
@@ -268,10 +277,21 @@ async fn show_tags(
         None => None,
     };
     let may_star = visitor.may(Action::Star, &resource(&registry, &name));
-    let head = Head::of(&visitor, one, &name);
+    let indexes: BTreeSet<_> =
+        rows.iter().filter(|tag| tag.platforms.len() > 1).map(|tag| tag.digest.clone()).collect();
+    let indexes: Vec<_> = indexes.into_iter().collect();
+    let mut platforms: BTreeMap<String, Vec<PlatformRow>> = BTreeMap::new();
+    if !indexes.is_empty() {
+        for row in manifests::platforms(&ui.read, &registry, &name, &indexes).await? {
+            platforms.entry(row.parent.clone()).or_default().push(row);
+        }
+    }
+    let mut head = Head::of(&visitor, one, &name);
+    head.holder = holder(ui, &visitor, &registry, &head.row).await?;
     let page = Repository {
         asked,
         next,
+        platforms,
         tags: rows,
         starred: starred.filter(|starred| may_star || *starred),
         csrf: visitor.csrf(),
@@ -281,11 +301,37 @@ async fn show_tags(
     Ok(visitor.show(&page.head.row.name, body(&page)))
 }
 
+/// To whom the namespace of a repository belongs.
+async fn holder(
+    ui: &UiState,
+    visitor: &Visitor,
+    registry: &RegistryName,
+    row: &RepositoryRow,
+) -> Result<Option<Markup>, PageError> {
+    let Some(name) = row.namespace.as_deref().and_then(|name| NamespaceName::parse(name).ok())
+    else {
+        return Ok(None);
+    };
+    let visible = visitor.viewer.visible();
+    let found = namespaces::find(&ui.read, registry, &name, &visible).await?;
+    Ok(found.map(|namespace| {
+        let sees = match namespace.holder.as_deref().map(TeamName::parse) {
+            Some(Ok(name)) if namespace.holder_kind == "team" => {
+                visitor.may(Action::SeeTeam, &Resource::Team { name })
+            }
+            _ => true,
+        };
+        super::namespaces::holder(visitor.lang(), &namespace, sees)
+    }))
+}
+
 /// What the page of a repository shows.
 pub(super) struct Repository {
     pub(super) head: Head,
     pub(super) asked: tags::Asked,
     pub(super) tags: Vec<TagRow>,
+    /// The images of each index, by its digest.
+    pub(super) platforms: BTreeMap<String, Vec<PlatformRow>>,
     /// Behind what the next page begins.
     pub(super) next: Option<String>,
     /// Whether the viewer has starred it; `None`: they cannot.
@@ -362,7 +408,12 @@ fn tag_table(page: &Repository, path: &str, image: &str) -> Markup {
                             }
                         }
                         td data-label=(t.digest_title()) { a.plain href=(format!("{path}/-/manifests/{}", tag.digest)) { (digest(&tag.digest)) } }
-                        td data-label=(t.platforms()) { (platforms(t, &tag.platforms)) }
+                        td data-label=(t.platforms()) {
+                            @match page.platforms.get(&tag.digest) {
+                                Some(images) => (images_of(reader, path, &tag.platforms, images)),
+                                None => (platforms(t, &tag.platforms)),
+                            }
+                        }
                         td.number.nowrap data-label=(t.size()) { (reader.bytes(tag.total_size)) }
                         td data-label=(t.pushed()) {
                             (reader.time(tag.changed_at))
@@ -381,9 +432,30 @@ fn tag_table(page: &Repository, path: &str, image: &str) -> Markup {
     }
 }
 
+/// So many platforms are named; the others fold out.
+const NAMED: usize = 3;
+
+/// The platforms of an index, which fold out to the image of each.
+fn images_of(reader: &Reader, path: &str, all: &[String], images: &[PlatformRow]) -> Markup {
+    let named = all.get(..NAMED).unwrap_or(all);
+    html! {
+        details.more {
+            summary { (named.join(", ")) @if all.len() > NAMED { " +" (all.len() - NAMED) } }
+            ul.plain.small {
+                @for image in images {
+                    li {
+                        (image.platform) " "
+                        a.plain href=(format!("{path}/-/manifests/{}", image.digest)) { (digest(&image.digest)) }
+                        " " (reader.bytes(image.size))
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// The platforms of an image. A few are named, the others fold out.
 pub(super) fn platforms(t: Lang, all: &[String]) -> Markup {
-    const NAMED: usize = 3;
     html! {
         @match all.len() {
             0 => span.muted { (t.not_told()) },

@@ -6,6 +6,7 @@ mod gallery;
 mod past;
 #[cfg(test)]
 mod routes;
+mod wizard;
 
 use commands::registry::{ImageConfig, Inside};
 use domain::name::{NamespaceName, RegistryName, RepositoryName, TagName, TeamName};
@@ -14,8 +15,8 @@ use maud::Markup;
 use projections::activity::ActivityRow;
 use projections::app_tokens::AppTokenRow;
 use projections::comments::CommentRow;
-use projections::manifests::{ManifestRow, ReferenceRow};
-use projections::namespaces::NamespaceRow;
+use projections::manifests::{ManifestRow, PlatformRow, ReferenceRow};
+use projections::namespaces::{GrantRow, NamespaceRow};
 use projections::registries::RegistryRow;
 use projections::repositories::{Order, RepositoryRow, Slice, Sort};
 use projections::search::{Entry, Facets, Filters, Hits, Kind, Results, Since};
@@ -31,7 +32,7 @@ use super::repositories::list;
 use super::sessions::Ways;
 use super::visitor::Registries;
 use super::{
-    access, activity, admin, admin_registries, admin_users, comments, errors, help, home,
+    access, activity, admin, admin_registries, admin_users, comments, errors, grants, help, home,
     manifests, me, members, namespace_settings, namespaces, password, people, preferences,
     problems, reference, registry_test, repositories, search, security, sessions, settings, setup,
     sign_up, tags, teams, tokens,
@@ -304,7 +305,9 @@ fn near(text: &str) -> Results {
 /// A person whose language this is, in Berlin.
 pub(super) fn reader(lang: Lang) -> Reader {
     let look = Preferences { zone: Some("Europe/Berlin".to_owned()), ..Preferences::default() };
-    Reader { lang, ..Reader::of(&look, "", now()) }
+    let mut reader = Reader::of(&look, "", now());
+    reader.lang = lang;
+    reader
 }
 
 fn repository_head(lang: Lang, text: &str) -> repositories::Head {
@@ -314,6 +317,7 @@ fn repository_head(lang: Lang, text: &str) -> repositories::Head {
         may_see_activity: true,
         may_see_access: true,
         may_edit: true,
+        holder: Some(namespaces::holder(lang, &namespace("team", text), true)),
         reader: reader(lang),
     }
 }
@@ -327,8 +331,60 @@ fn namespace_head(lang: Lang, name: &str, text: &str) -> namespaces::Head {
         registries: registries(),
         sees_holder: true,
         may_edit: true,
+        may_grant: true,
+        may_see_activity: true,
         reader: reader(lang),
     }
+}
+
+fn app_token(text: &str) -> AppTokenRow {
+    AppTokenRow {
+        id: 5,
+        token: uuid::Uuid::nil(),
+        user_name: text.to_owned(),
+        label: text.to_owned(),
+        scopes: vec!["api_read".to_owned(), "push".to_owned()],
+        namespaces: Some(vec![text.to_owned()]),
+        expires_at: before(1),
+        revoked_at: None,
+        created_at: before(100),
+    }
+}
+
+/// A part of what has happened.
+fn slice(text: &str, full: bool) -> projections::activity::Slice {
+    projections::activity::Slice {
+        rows: if full { rows(text) } else { vec![] },
+        older: full.then(|| "18100/0".parse().unwrap()),
+        cut: false,
+    }
+}
+
+fn image(platform: &str) -> PlatformRow {
+    PlatformRow {
+        parent: format!("sha256:{}", "0f".repeat(32)),
+        digest: format!("sha256:{}", "1e".repeat(32)),
+        platform: platform.to_owned(),
+        size: Some(31_402_118),
+    }
+}
+
+/// A right of each sort.
+fn grants_of(text: &str) -> Vec<GrantRow> {
+    let grant = |id: u128, kind: &str, role: &str| GrantRow {
+        grant_id: uuid::Uuid::from_u128(id),
+        id: 4,
+        grantee_kind: kind.to_owned(),
+        grantee: text.to_owned(),
+        role: role.to_owned(),
+        repository: None,
+        until: None,
+    };
+    vec![
+        grant(1, "user", "contributor"),
+        GrantRow { repository: Some(text.to_owned()), ..grant(2, "team", "viewer") },
+        GrantRow { until: Some(before(3)), ..grant(3, "user", "owner") },
+    ]
 }
 
 fn team(text: &str) -> TeamRow {
@@ -349,6 +405,7 @@ fn team_head(lang: Lang, text: &str, may_manage: bool) -> teams::Head {
         team: TeamName::parse("crew").unwrap(),
         role: Some("owner"),
         may_manage,
+        may_see_activity: true,
         reader: reader(lang),
     }
 }
@@ -394,6 +451,7 @@ pub(super) fn samples(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
     all.extend(changing(lang, text));
     all.extend(administering(lang, text));
     all.extend(past::past(lang, text));
+    all.extend(wizard::wizard(lang, text));
     all
 }
 
@@ -410,6 +468,8 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         } else {
             vec![]
         },
+        notices: if full { vec![app_token(text)] } else { vec![] },
+        teams: full,
         recent: if full { vec![repository("team/app", text)] } else { vec![] },
         happened: if full { rows(text) } else { vec![] },
         reader: reader(),
@@ -430,6 +490,10 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         head: repository_head(lang, text),
         tags: if full { vec![tag("latest", text), tag("v1.0", text)] } else { vec![] },
         asked: repositories::tags::Asked::default(),
+        platforms: [tag("latest", text)]
+            .into_iter()
+            .map(|tag| (tag.digest, vec![image("linux/amd64"), image(text)]))
+            .collect(),
         next: full.then(mine),
         starred: Some(full),
         csrf: "token".to_owned(),
@@ -544,7 +608,8 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
                 (member(2, text, "viewer"), lang.access_pull()),
             ]
         }),
-        grants: vec![],
+        grants: if full { vec![grants_of(text).remove(0)] } else { vec![] },
+        manage: full.then(|| "/n/team/-/access".to_owned()),
         own: Some(checked(lang, text)),
         may_check: full,
         asked: mine(),
@@ -559,6 +624,7 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
     };
     let person = |full: bool| people::Person {
         name: mine(),
+        display_name: full.then(mine),
         teams: if full { vec![member(1, text, "owner")] } else { vec![] },
         happened: if full { rows(text) } else { vec![] },
         registries: registries(),
@@ -656,22 +722,25 @@ fn changing(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         may_delete: true,
         csrf: "token".to_owned(),
     };
-    let token = AppTokenRow {
-        id: 5,
-        token: uuid::Uuid::nil(),
-        user_name: mine(),
-        label: mine(),
-        scopes: vec!["api_read".to_owned(), "push".to_owned()],
-        namespaces: Some(vec![mine()]),
-        expires_at: before(1),
-        revoked_at: None,
-        created_at: before(100),
+    let rights = |full: bool| grants::Rights {
+        head: namespace_head(lang, "team", text),
+        rows: match full {
+            true => grants_of(text).into_iter().map(|row| (row, true)).collect(),
+            false => vec![],
+        },
+        next: full.then_some(uuid::Uuid::nil()),
+        first: !full,
+        form: grants::Form { name: mine(), repository: mine(), ..Default::default() },
+        wrong: full.then(mine),
+        csrf: "token".to_owned(),
     };
+    let token = app_token(text);
     let tokens = |full: bool| tokens::Tokens {
         user: mine(),
         rows: if full { vec![token.clone()] } else { vec![] },
         made: full.then(mine),
         wrong: (!full).then(mine),
+        wrong_password: (!full).then(|| lang.password_wrong()),
         csrf: "token".to_owned(),
         registries: registries(),
         reader: reader(),
@@ -807,6 +876,13 @@ fn changing(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         ("new namespace", namespaces::new_body(&new_space(true))),
         ("new namespace, no team", namespaces::new_body(&new_space(false))),
         ("namespace, settings", namespace_settings::body(&space_settings)),
+        (
+            "namespace, activity",
+            namespaces::activity_body(&space(true).head, &slice(text, true), false),
+        ),
+        ("team, activity", teams::activity_body(&team, &slice(text, false), true, &registries())),
+        ("namespace, access", grants::body(&rights(true))),
+        ("namespace, no further access", grants::body(&rights(false))),
         (
             "namespace, delete",
             namespace_settings::delete_body(&space_settings.head, "token", Some(text)),

@@ -5,13 +5,16 @@ use projections::activity::ActivityRow;
 use serde_json::Value;
 
 use super::components::digest;
+use super::reader::Reader;
+use super::repositories::namespace_called;
 use super::visitor::Registries;
 use crate::texts::Lang;
 
 /// The sentence of a row. Types that a newer version wrote are named as they are.
-pub(super) fn sentence(t: Lang, row: &ActivityRow, registries: &Registries) -> Markup {
+pub(super) fn sentence(reader: &Reader, row: &ActivityRow, registries: &Registries) -> Markup {
+    let t = reader.lang;
     let who = &html! { b { (row.actor) } };
-    let image = &image(t, row, registries);
+    let image = &image(reader, row, registries);
     let detail = |name: &str| row.detail.get(name).map(plain).unwrap_or_default();
     let bold = |name: Option<&str>, none: &'static str| html! { b { (name.unwrap_or(none)) } };
     let user = &bold(row.user_name.as_deref(), t.somebody());
@@ -19,14 +22,15 @@ pub(super) fn sentence(t: Lang, row: &ActivityRow, registries: &Registries) -> M
     let registry = &bold(row.registry.as_deref(), t.a_registry());
     let team = &html! {
         @match &row.team {
-            Some(name) if row.kind != "team.deleted" => a href=(format!("/teams/{}", segment(name))) { (name) },
+            Some(name) if row.kind != "team.deleted" && reader.opens_team(name) => a href=(format!("/teams/{}", segment(name))) { (name) },
             Some(name) => b { (name) },
             None => (t.a_team()),
         }
     };
     let namespace = &html! {
         @match (&row.registry, &row.namespace) {
-            (Some(registry), Some(name)) => a href=(registries.namespace(registry, name)) { (super::repositories::namespace_called(t, name)) },
+            (Some(registry), Some(name)) if reader.opens_namespace(registry, name) => a href=(registries.namespace(registry, name)) { (namespace_called(t, name)) },
+            (_, Some(name)) => b { (namespace_called(t, name)) },
             _ => (t.a_namespace()),
         }
     };
@@ -107,14 +111,15 @@ pub(super) fn sentence(t: Lang, row: &ActivityRow, registries: &Registries) -> M
 }
 
 /// The sentence of several rows that are one deed: same actor, same repository.
-pub(super) fn burst(t: Lang, rows: &[ActivityRow], registries: &Registries) -> Markup {
+pub(super) fn burst(reader: &Reader, rows: &[ActivityRow], registries: &Registries) -> Markup {
+    let t = reader.lang;
     let Some(first) = rows.first() else { return html! {} };
     let who = &html! { b { (first.actor) } };
     let number = i64::try_from(rows.len()).unwrap_or(i64::MAX);
     let tagged = rows.iter().all(|row| row.tag.is_some());
     let what = if tagged { t.tags(number) } else { t.manifests(number) };
     let place = ActivityRow { tag: None, digest: None, ..first.clone() };
-    let place = &image(t, &place, registries);
+    let place = &image(reader, &place, registries);
     match first.kind.as_str() {
         "content.manifest_pushed" => t.did_push_many(who, &what, place),
         "content.manifest_pulled" => t.did_pull_many(who, &t.times_over(number), place),
@@ -145,15 +150,15 @@ fn decided(t: Lang, row: &ActivityRow, who: &Markup) -> Markup {
     }
 }
 
-/// `team/app:1.2`, as a link to its repository.
-fn image(t: Lang, row: &ActivityRow, registries: &Registries) -> Markup {
+/// `team/app:1.2`, as a link to its repository for those who may open that.
+fn image(reader: &Reader, row: &ActivityRow, registries: &Registries) -> Markup {
+    let t = reader.lang;
     html! {
         @match (&row.registry, &row.repository) {
             (Some(registry), Some(name)) => {
-                a href=(registries.repository(registry, name)) {
-                    (registries.called(registry, name))
-                    @if let Some(tag) = &row.tag { ":" (tag) }
-                }
+                @let called = html! { (registries.called(registry, name)) @if let Some(tag) = &row.tag { ":" (tag) } };
+                @if reader.opens_repository(registry, name) { a href=(registries.repository(registry, name)) { (called) } }
+                @else { b { (called) } }
                 @if row.tag.is_none() {
                     @if let Some(of) = &row.digest { " " (digest(of)) }
                 }

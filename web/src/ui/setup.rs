@@ -1,4 +1,4 @@
-//! The first administrator.
+//! The first administrator: the first step of setting up.
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -9,8 +9,8 @@ use commands::vault::Password;
 use commands::vault::password::MIN_PASSWORD_BYTES;
 use domain::event::{Credential, Door};
 use domain::name::{RegistryName, UserName};
-use http::StatusCode;
 use http::header::SET_COOKIE;
+use http::{HeaderMap, StatusCode};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -20,6 +20,7 @@ use super::layout::{Flash, Frame, page};
 use super::reader::Reader;
 use super::sessions::read;
 use super::visitor::{Visitor, accept_language, go};
+use super::wizard;
 use crate::api::PATIENCE;
 use crate::auth::Preferences;
 use crate::client;
@@ -42,12 +43,17 @@ pub(super) struct Wrong {
     pub(super) password: Option<String>,
 }
 
-/// `GET /setup`: for nobody but the first.
-pub(super) async fn show(visitor: Visitor) -> Response {
+/// `GET /setup`: for the first; then for administrators, the steps after it.
+pub(super) async fn show(
+    State(ui): State<UiState>,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
     if visitor.viewer.graph().bootstrapped() {
-        return Redirect::to("/sign-in").into_response();
+        return wizard::show(&ui, &visitor, &headers).await;
     }
-    visitor.show(visitor.lang().first_administrator(), form(visitor.lang(), "", &Wrong::default()))
+    let t = visitor.lang();
+    Ok(visitor.show(t.first_administrator(), form(t, "", &Wrong::default())))
 }
 
 /// `POST /setup`: makes the first administrator, and signs them in.
@@ -108,7 +114,7 @@ pub(super) async fn submit(
         PageError::new(StatusCode::SERVICE_UNAVAILABLE, Lang::made_but_no_sign_in)
     })?;
     ui.followers.reached(written).await;
-    let mut response = go("/", Flash::SetUp);
+    let mut response = go("/setup", Flash::SetUp);
     response.headers_mut().append(SET_COOKIE, entered.cookie);
     Ok(response)
 }

@@ -4,12 +4,12 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use commands::desk::Caller;
 use commands::teams as wishes;
-use domain::access::{Action, Resource};
+use domain::access::{Action, Resource, Visible};
 use domain::name::TeamName;
 use maud::{Markup, html};
-use projections::Paging;
 use projections::namespaces::{self, NamespaceRow};
 use projections::teams::{self, MemberRow, TeamRow};
+use projections::{Paging, activity};
 use serde::Deserialize;
 
 use super::UiState;
@@ -28,6 +28,8 @@ use crate::texts::{Said as _, thousands};
 
 /// Rows on one page.
 const ROWS: i64 = 100;
+/// Rows of what has happened.
+const HAPPENED: i64 = 50;
 
 /// The roles, the least first.
 pub(super) const ROLES: [&str; 3] = ["viewer", "contributor", "owner"];
@@ -172,6 +174,8 @@ pub(super) struct Head {
     /// The viewer's role.
     pub(super) role: Option<&'static str>,
     pub(super) may_manage: bool,
+    /// Whether the viewer sees what happens in it.
+    pub(super) may_see_activity: bool,
     pub(super) reader: Reader,
 }
 
@@ -189,6 +193,7 @@ impl Head {
             row,
             role: role.map(domain::team::Role::as_str),
             may_manage: visitor.may(Action::ManageTeam, &resource),
+            may_see_activity: visitor.may(Action::ViewActivities, &resource),
             team,
             reader: visitor.reader(),
         })
@@ -208,6 +213,9 @@ impl Head {
             (path.clone(), t.members_title(), here == "members"),
             (format!("{path}/namespaces"), t.namespaces_title(), here == "namespaces"),
         ];
+        if self.may_see_activity {
+            entries.push((format!("{path}/activity"), t.activity_title(), here == "activity"));
+        }
         if self.may_manage {
             entries.push((format!("{path}/settings"), t.settings(), here == "settings"));
         }
@@ -220,6 +228,43 @@ impl Head {
             @if !row.description.is_empty() { p.lead { (row.description) } }
             (tabs(t.team_parts(), &entries))
         }
+    }
+}
+
+/// `GET /teams/{team}/activity`
+pub(super) async fn show_activity(
+    State(ui): State<UiState>,
+    Member(visitor): Member,
+    Path(name): Path<String>,
+) -> Result<Response, PageError> {
+    let head = Head::of(&ui, &visitor, &name).await?;
+    if !head.may_see_activity {
+        return Err(PageError::not_found());
+    }
+    // Eyes for what happens in this team and nowhere else.
+    let viewer = activity::Viewer {
+        visible: Visible { teams: [head.team.clone()].into(), ..Visible::default() },
+        user: None,
+        auditor: false,
+    };
+    let before = visitor.params.get("before").and_then(|text| text.parse().ok());
+    let filter = activity::Filter::default();
+    let slice = activity::page(&ui.read, &filter, &viewer, before, HAPPENED).await?;
+    let registries = ui.registries().await?;
+    let body = activity_body(&head, &slice, before.is_none(), &registries);
+    Ok(visitor.show(&visitor.lang().activity_of(&head.row.name), body))
+}
+
+pub(super) fn activity_body(
+    head: &Head,
+    slice: &activity::Slice,
+    first: bool,
+    registries: &Registries,
+) -> Markup {
+    let path = format!("{}/activity", head.path());
+    html! {
+        (head.draw("activity"))
+        (super::feed::part(slice, first, &path, registries, &head.reader))
     }
 }
 

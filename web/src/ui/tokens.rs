@@ -18,6 +18,7 @@ use super::UiState;
 use super::components::{Field, command, csrf, empty, scroll, wrong};
 use super::home::quoted;
 use super::layout::Flash;
+use super::members::own_password;
 use super::reader::Reader;
 use super::visitor::{Member, Registries, Visitor};
 use crate::auth::SignedForm;
@@ -43,6 +44,8 @@ pub(super) struct Create {
     label: String,
     #[serde(default)]
     days: String,
+    #[serde(default)]
+    password: String,
     pull: Option<String>,
     push: Option<String>,
     delete: Option<String>,
@@ -73,6 +76,7 @@ pub(super) struct Tokens {
     /// The secret of the one just made.
     pub(super) made: Option<String>,
     pub(super) wrong: Option<String>,
+    pub(super) wrong_password: Option<&'static str>,
     pub(super) csrf: String,
     pub(super) registries: Registries,
     pub(super) reader: Reader,
@@ -101,6 +105,12 @@ pub(super) async fn create(
     });
     if scopes.is_empty() || expires_at.is_none() {
         return again(&ui, &visitor, visitor.lang().token_incomplete()).await;
+    }
+    // It outlives the session, so a session alone does not make one.
+    if !ui.is_own_password(&visitor, &form.password).await? {
+        let wrong_password = Some(visitor.lang().password_wrong());
+        let shown = Tokens { wrong_password, ..tokens(&ui, &visitor, None, None).await? };
+        return Ok(visitor.again(visitor.lang().application_tokens(), body(&shown)));
     }
     let user = visitor.viewer.user().cloned().ok_or_else(PageError::not_found)?;
     let (desk, label) = (&ui.auth.desk, form.label.trim());
@@ -158,6 +168,7 @@ async fn tokens(
         rows: app_tokens::of_user(&ui.read, user).await?,
         made,
         wrong,
+        wrong_password: None,
         csrf: visitor.csrf(),
         registries: ui.registries().await?,
         reader: visitor.reader(),
@@ -244,6 +255,7 @@ fn new(page: &Tokens) -> Markup {
                     @for days in DAYS { option value=(days) selected[days == 90] { (t.days(days)) } }
                 }
             }
+            (own_password(t, page.wrong_password))
             button.primary type="submit" { (t.make_token()) }
         }
     }

@@ -94,7 +94,7 @@ impl Visitor {
             position: Some(viewer.graph().position().0),
             flash: None,
             looking: None,
-            reader: Reader::of(&look, accept_language(headers), viewer.at()),
+            reader: Reader::of(&look, accept_language(headers), viewer.at()).seeing(&viewer),
             look,
         };
         Self { viewer, session, params: Params::default(), frame }
