@@ -52,6 +52,9 @@ fn main() {
         if asked("replay") {
             replay::figures().await;
         }
+        if arguments.iter().any(|argument| argument == "world") {
+            pages::world().await;
+        }
         if asked("pages") {
             pages::figures().await;
         }

@@ -4,13 +4,16 @@ mod ground;
 
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
 use tests::program::{Person, Program};
 
 use self::ground::Ground;
 use crate::machine;
 
-/// Each page is asked for so often, one request after the other.
+/// Each page is asked for so often, one request after the other; `BENCH_ASKED` says otherwise.
 const ASKED: usize = 200;
+/// Only pages whose address holds what this variable says.
+const ONLY: &str = "BENCH_PAGES";
 /// The most that the ninety-ninth of a hundred may take.
 const LIMIT_MS: f64 = 20.0;
 /// The most that somebody's first page may weigh on the wire, with all it loads.
@@ -33,16 +36,24 @@ const OPEN: &[&str] = &[
     "/repositories?name=n77*&sort=-stars",
     "/repositories?days=7&sort=-pulls",
     "/repositories?namespace=big&sort=-pulls",
+    "/repositories?visibility=private&sort=-pushed",
     "/namespaces",
+    "/namespaces?after=main%2Bn5",
     "/n/big",
     "/n/big?after=big/nginx-web-7",
     "/r/big/tagged",
     "/r/big/tagged?after=v5",
     "/r/big/tagged/-/tags/moved",
+    "/r/big/tagged/-/comments",
     "/r/big/tagged/-/manifests/{digest}",
     "/search",
     "/search?q=nginx",
+    "/search?q=nginx+proxy&kind=repositories",
+    "/search/suggest?q=n",
     "/search/suggest?q=ngi",
+    "/search/suggest?q=ngnix",
+    "/api",
+    "/help/problems",
     "/nothing/here",
 ];
 
@@ -50,12 +61,17 @@ const OPEN: &[&str] = &[
 const SIGNED_IN: &[&str] = &[
     "/repositories?starred=yes&sort=-stars",
     "/r/big/tagged/-/activity",
+    "/n/{own}",
+    "/n/{own}/-/settings",
     "/r/big/tagged/-/access",
     "/activity",
     "/activity?kind=content.manifest_pushed",
     "/activity?kind=content.deleted",
+    "/activity?kind=content",
     "/activity?repository=big/tagged",
+    "/activity?repository={private}",
     "/activity?actor=u7",
+    "/activity?actor=u7&kind=content.manifest_pulled",
     "/activity?actor=nobody",
     "/activity?outcome=refused",
     "/activity?before=500000/0",
@@ -64,6 +80,8 @@ const SIGNED_IN: &[&str] = &[
     "/teams",
     "/teams/{team}",
     "/teams/{team}/namespaces",
+    "/teams/new",
+    "/namespaces/new",
     "/u/u7",
     "/me",
     "/me/tokens",
@@ -76,44 +94,82 @@ const ADMINISTRATION: &[&str] = &[
     "/admin",
     "/admin/users",
     "/admin/users?q=u1",
+    "/admin/users?q=nobody-like-it",
+    "/admin/users?after=u5",
     "/admin/users/u7",
     "/admin/registries",
     "/admin/registries/main",
     "/admin/keys",
     "/n/big/-/settings",
+    "/n/big/-/delete",
     "/teams/{team}/settings",
+    "/teams/{team}/delete",
 ];
 
+/// The lists of the REST interface.
+const REST: &[&str] = &[
+    "/api/v1/repositories",
+    "/api/v1/repositories?name=nothing-like-it",
+    "/api/v1/repositories?sort=-pulls",
+    "/api/v1/namespaces",
+    "/api/v1/teams",
+    "/api/v1/tags",
+    "/api/v1/activities",
+    "/api/v1/activities?kind=content.manifest_pulled",
+    "/api/v1/search?q=nginx",
+];
+
+/// Makes the world alone, so that a later run finds it.
+pub(crate) async fn world() {
+    let (site, ground) = ground::site().await;
+    println!("{}", ground.words);
+    let _ = site.stop();
+}
+
 pub(crate) async fn figures() {
-    let site = Program::start_with(&[("PORTUS_LOG__FILTER", "warn")]).await;
-    let start = Instant::now();
-    let ground = ground::lay(&site).await;
-    println!("## Pages\n\n{}; made in {:.0} s.\n", ground.words, start.elapsed().as_secs_f64());
-    let cookie = async |person: &Person| Some(site.cookie(person).await);
+    let (site, ground) = ground::site().await;
+    println!("## Pages\n\n{}.\n", ground.words);
+    let session = async |person: &Person| Some(("cookie", site.cookie(person).await));
+    let basic = |person: &Person| {
+        let pair = format!("{}:{}", person.name, person.password);
+        let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
+        Some(("authorization", format!("Basic {encoded}")))
+    };
     let everybody = [
         ("anonymous", None, vec![OPEN]),
-        ("in 4 namespaces", cookie(&ground.few).await, vec![OPEN, SIGNED_IN]),
-        ("in 5,000 namespaces", cookie(&ground.many).await, vec![OPEN, SIGNED_IN]),
-        ("administrator", cookie(&ground.admin).await, vec![OPEN, SIGNED_IN, ADMINISTRATION]),
+        ("stranger", session(&ground.stranger).await, vec![OPEN, SIGNED_IN]),
+        ("in 4 namespaces", session(&ground.few).await, vec![OPEN, SIGNED_IN]),
+        ("in 5,000 namespaces", session(&ground.many).await, vec![OPEN, SIGNED_IN]),
+        ("auditor", session(&ground.auditor).await, vec![OPEN, SIGNED_IN]),
+        ("administrator", session(&ground.admin).await, vec![OPEN, SIGNED_IN, ADMINISTRATION]),
+        ("in 4 namespaces", basic(&ground.few), vec![REST]),
+        ("in 5,000 namespaces", basic(&ground.many), vec![REST]),
+        ("administrator", basic(&ground.admin), vec![REST]),
     ];
+    let asked = std::env::var("BENCH_ASKED").ok().and_then(|asked| asked.parse().ok());
+    let asked = asked.unwrap_or(ASKED);
+    let only = std::env::var(ONLY).unwrap_or_default();
     let pid = site.pid().expect("a running portus");
     machine::settle(&machine::family(pid), Duration::from_secs(60));
     println!(
         "| who | page | status | kB | p50 ms | p99 ms | |\n| --- | --- | --- | --- | --- | --- | --- |"
     );
-    for (who, cookie, pages) in &everybody {
+    for (who, proof, pages) in &everybody {
         let mut first = 0.0;
-        for path in pages.iter().copied().flatten() {
+        for path in pages.iter().copied().flatten().filter(|path| path.contains(&only)) {
             let path = ground.fill(path);
-            let taken = take(&site, cookie.as_deref(), &path).await;
+            let taken = take(&site, proof.as_ref(), &path, asked).await;
             if path == "/" {
                 first = taken.kb;
             }
             println!("{}", taken.line(who, &path));
             if let Some(next) = taken.next {
-                let further = take(&site, cookie.as_deref(), &next).await;
+                let further = take(&site, proof.as_ref(), &next, asked).await;
                 println!("{}", further.line(who, &format!("{path}, next page")));
             }
+        }
+        if first == 0.0 {
+            continue;
         }
         let with = first + assets(&site).await;
         let over = if with > LIMIT_KB { ", too much" } else { "" };
@@ -138,7 +194,10 @@ impl Taken {
     }
 }
 
-async fn take(site: &Program, cookie: Option<&str>, path: &str) -> Taken {
+/// A header with which somebody proves who they are.
+type Proof = (&'static str, String);
+
+async fn take(site: &Program, proof: Option<&Proof>, path: &str, asked: usize) -> Taken {
     let http = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
@@ -146,12 +205,13 @@ async fn take(site: &Program, cookie: Option<&str>, path: &str) -> Taken {
         .expect("a client");
     let url = format!("{}{path}", site.url());
     let ask = async |gzip: bool| {
-        let mut request = http.get(&url).header("accept", "text/html");
+        let accept = if path.starts_with("/api/v1") { "application/json" } else { "text/html" };
+        let mut request = http.get(&url).header("accept", accept);
         if gzip {
             request = request.header("accept-encoding", "gzip");
         }
-        if let Some(cookie) = cookie {
-            request = request.header("cookie", cookie);
+        if let Some((name, value)) = proof {
+            request = request.header(*name, value);
         }
         let answer = request.send().await.expect("an answer");
         let status = answer.status().as_u16();
@@ -160,9 +220,9 @@ async fn take(site: &Program, cookie: Option<&str>, path: &str) -> Taken {
     // What is measured is a service that has been asked this before.
     let (status, page) = ask(false).await;
     let page = String::from_utf8_lossy(&page).into_owned();
-    let mut times = Vec::with_capacity(ASKED);
+    let mut times = Vec::with_capacity(asked);
     let mut bytes = 0;
-    for _ in 0..ASKED {
+    for _ in 0..asked {
         let start = Instant::now();
         bytes = ask(true).await.1.len();
         times.push(start.elapsed().as_secs_f64() * 1_000.0);
@@ -205,5 +265,7 @@ impl Ground {
             .replace("{event}", &self.event)
             .replace("{hidden}", &self.hidden)
             .replace("{team}", &self.team)
+            .replace("{own}", &self.team)
+            .replace("{private}", &self.private)
     }
 }

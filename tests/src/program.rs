@@ -62,12 +62,34 @@ impl Program {
     ///
     /// As [`Self::start`].
     pub async fn start_with(environment: &[(&str, &str)]) -> Self {
-        let program = Self::raise(environment).await;
-        let file = program.folder.join("admin-password");
+        let program = Self::raise(environment, None).await;
+        program.claim().await;
+        program
+    }
+
+    /// A site on a data folder that is kept: new where the folder is empty, else as it was left.
+    /// Two at a time on one folder do not start.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::start`].
+    pub async fn start_kept(data: &Path, environment: &[(&str, &str)]) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::create_dir_all(data).expect("the kept folder");
+        std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o755)).expect("its rights");
+        let new = std::fs::read_dir(data).expect("the kept folder").next().is_none();
+        let program = Self::raise(environment, Some(data)).await;
+        if new {
+            program.claim().await;
+        }
+        program
+    }
+
+    async fn claim(&self) {
+        let file = self.folder.join("admin-password");
         std::fs::write(&file, ADMIN_PASSWORD).expect("a password file");
         let file = file.display().to_string();
-        program.cli(&["admin", "create", ADMIN, "--admin", "--password-file", &file]).await;
-        program
+        self.cli(&["admin", "create", ADMIN, "--admin", "--password-file", &file]).await;
     }
 
     /// A new site as it is found at its first start: nobody is there yet.
@@ -76,11 +98,14 @@ impl Program {
     ///
     /// As [`Self::start`].
     pub async fn start_unclaimed() -> Self {
-        Self::raise(&[]).await
+        Self::raise(&[], None).await
     }
 
-    async fn raise(environment: &[(&str, &str)]) -> Self {
+    async fn raise(environment: &[(&str, &str)], kept: Option<&Path>) -> Self {
         let folder = scratch("pp");
+        if let Some(data) = kept {
+            std::os::unix::fs::symlink(data, folder.join("data")).expect("the way to the data");
+        }
         let listen = format!("127.0.0.1:{}", free_port());
         let registry = format!("127.0.0.1:{}", free_port());
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use super::decide::{Asker, Who};
 use super::graph::{Graph, Namespace, Place, User};
+use super::reach::Grants;
 use super::{Action, Policy, Resource, Subject};
-use crate::name::{NamespaceName, RegistryName, RepositoryName, TeamName, UserName};
+use crate::name::{NamespaceName, RegistryName, RepositoryName, TeamName};
 use crate::namespace::Visibility;
 
 /// What somebody may see, in a form that a query can carry (search, lists, feed).
@@ -64,23 +65,20 @@ impl Graph {
     /// [`Action::SearchHit`] on every repository, namespace and team that exists.
     #[must_use]
     pub fn visible(&self, policy: &Policy, subject: &Subject, at: Timestamp) -> Visible {
-        self.seen(policy, subject, Action::SearchHit, at)
+        self.seen(policy, subject, Action::SearchHit, at).0
     }
 
-    /// From when on [`Self::visible`] may say something else though the graph is the same: when the
+    /// The same, and from when on it may say something else though the graph is the same: when the
     /// first of the further grants ends that concern this account. `None`: never. Speaks of
     /// [`Subject::Account`] alone; what a token shows ends with the token as well.
     #[must_use]
-    pub fn visible_until(&self, name: &UserName, at: Timestamp) -> Option<Timestamp> {
-        let user = self.users.get(name)?;
-        let ends = self.places_of(user).into_iter().filter_map(|(registry, place)| {
-            let namespace = self.live_namespace(registry, place.as_str())?;
-            let direct = namespace.by_user.get(name).and_then(|grants| grants.next_end(at));
-            let shared = namespace.by_team.iter();
-            let mine = shared.filter(|(team, _)| user.teams.get(team).is_some());
-            direct.into_iter().chain(mine.filter_map(|(_, grants)| grants.next_end(at))).min()
-        });
-        ends.min()
+    pub fn visible_until(
+        &self,
+        policy: &Policy,
+        subject: &Subject,
+        at: Timestamp,
+    ) -> (Visible, Option<Timestamp>) {
+        self.seen(policy, subject, Action::SearchHit, at)
     }
 
     /// Whose activities `subject` may see, for the feed. Agrees with [`Self::decide`] of
@@ -88,25 +86,34 @@ impl Graph {
     /// see everything.
     #[must_use]
     pub fn visible_activities(&self, policy: &Policy, subject: &Subject, at: Timestamp) -> Visible {
-        self.seen(policy, subject, Action::ViewActivities, at)
+        self.seen(policy, subject, Action::ViewActivities, at).0
     }
 
-    fn seen(&self, policy: &Policy, subject: &Subject, action: Action, at: Timestamp) -> Visible {
+    /// What may be seen, and until when at least: in one walk, because the places of some are many.
+    fn seen(
+        &self,
+        policy: &Policy,
+        subject: &Subject,
+        action: Action,
+        at: Timestamp,
+    ) -> (Visible, Option<Timestamp>) {
         let activities = action == Action::ViewActivities;
         let asker = match self.who(subject, at) {
-            None | Some(Who::Registry) => return Visible::default(),
+            None | Some(Who::Registry) => return (Visible::default(), None),
             Some(Who::Anonymous) if activities || !policy.anonymous_browsing => {
-                return Visible::default();
+                return (Visible::default(), None);
             }
             Some(Who::Anonymous) => {
-                return Visible { visibilities: [Visibility::Public].into(), ..Visible::default() };
+                let visibilities = [Visibility::Public].into();
+                return (Visible { visibilities, ..Visible::default() }, None);
             }
             Some(Who::User(asker)) => asker,
         };
         if asker.token.is_some_and(|token| !token.scopes.read) {
-            return Visible::default();
+            return (Visible::default(), None);
         }
         let mut seen = Visible::default();
+        let mut until: Option<Timestamp> = None;
         let called;
         let places = match asker.token.and_then(|token| token.namespaces.as_deref()) {
             // Inside its namespaces a token sees what is decided there.
@@ -129,6 +136,8 @@ impl Graph {
         let mut namespaces = Vec::new();
         for (registry, name) in places {
             let Some(namespace) = self.live_namespace(registry, name.as_str()) else { continue };
+            let ends = self.grants_to(&asker, namespace).filter_map(|grants| grants.next_end(at));
+            until = ends.chain(until).min();
             let whole = if limited {
                 let resource =
                     Resource::Namespace { registry: registry.clone(), name: name.clone() };
@@ -151,7 +160,23 @@ impl Graph {
             }
         }
         seen.namespaces = namespaces.into_iter().collect();
-        seen
+        (seen, until)
+    }
+
+    /// The further grants in `namespace` that concern the asker.
+    fn grants_to<'a>(
+        &'a self,
+        asker: &'a Asker<'a>,
+        namespace: &'a Namespace,
+    ) -> impl Iterator<Item = &'a Grants> {
+        let direct = namespace.by_user.get(asker.name).into_iter();
+        let (teams, shared) = (&asker.user.teams, &namespace.by_team);
+        // Looks through the smaller of the two.
+        let few = shared.len() <= teams.len();
+        let of_shared = few.then(|| shared.iter().filter(|(team, _)| teams.get(team).is_some()));
+        let of_teams = (!few).then(|| teams.iter().filter_map(|(team, _)| shared.get(team)));
+        let of_shared = of_shared.into_iter().flatten().map(|(_, grants)| grants);
+        direct.chain(of_shared).chain(of_teams.into_iter().flatten())
     }
 
     /// Repositories in `namespace` that have grants of their own which concern the asker.
@@ -160,12 +185,7 @@ impl Graph {
         asker: &'a Asker<'a>,
         namespace: &'a Namespace,
     ) -> impl Iterator<Item = &'a RepositoryName> {
-        let direct = namespace.by_user.get(asker.name).into_iter();
-        let teams = &asker.user.teams;
-        let shared = namespace.by_team.iter();
-        let through_teams =
-            shared.filter(|(team, _)| teams.get(team).is_some()).map(|(_, grants)| grants);
-        direct.chain(through_teams).flat_map(|grants| grants.repositories())
+        self.grants_to(asker, namespace).flat_map(|grants| grants.repositories())
     }
 
     /// Where somebody has any role at all, perhaps on one repository only; in order.

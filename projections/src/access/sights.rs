@@ -63,7 +63,8 @@ impl Sights {
         if let Some(visible) = kept {
             return visible;
         }
-        let visible = Arc::new(graph.visible(policy, subject, at));
+        let (visible, until) = graph.visible_until(policy, subject, at);
+        let visible = Arc::new(visible);
         if (MIN_NAMES..=MAX_NAMES).contains(&names(&visible)) {
             self.keep(
                 name,
@@ -72,7 +73,7 @@ impl Sights {
                     changed: graph.changed(),
                     policy: policy.clone(),
                     from: at,
-                    until: graph.visible_until(name, at),
+                    until,
                 },
             );
         }

@@ -471,17 +471,24 @@ impl SegmentCollector for GatherSegment {
         }
         let number = like.kind.number();
         let Some(group) = self.gathered.groups.get(place(number)) else { return };
-        // Whatever decides among equals, this one would not be among the best.
-        let worst = group.best.peek().filter(|_| group.best.len() >= self.common.wanted.keep);
-        let hopeless =
-            worst.is_some_and(|Reverse(worst)| f64::from(score) + 1.0 < f64::from_bits(worst.rank));
-        let candidate = (!hopeless).then(|| Candidate {
-            rank: (f64::from(score) + self.among_equals(doc, &like)).to_bits(),
-            alpha: Reverse((self.alpha.first(doc).unwrap_or(0), self.beta.first(doc).unwrap_or(0))),
-            tie: self.tie.first(doc).unwrap_or(0),
-            kind: number,
-            address: DocAddress::new(self.ordinal, doc),
-        });
+        let full = group.best.len() >= self.common.wanted.keep;
+        let worst = group.best.peek().filter(|_| full).map(|Reverse(worst)| worst.rank);
+        let hopeless = |rank: f64| worst.is_some_and(|worst| rank < f64::from_bits(worst));
+        // Most need not be looked at more closely: whatever decides among equals, they would not be
+        // among the best.
+        let candidate = (!hopeless(f64::from(score) + 1.0))
+            .then(|| f64::from(score) + self.among_equals(doc, &like))
+            .filter(|rank| !hopeless(*rank))
+            .map(|rank| Candidate {
+                rank: rank.to_bits(),
+                alpha: Reverse((
+                    self.alpha.first(doc).unwrap_or(0),
+                    self.beta.first(doc).unwrap_or(0),
+                )),
+                tie: self.tie.first(doc).unwrap_or(0),
+                kind: number,
+                address: DocAddress::new(self.ordinal, doc),
+            });
         if let Some(group) = self.gathered.groups.get_mut(place(number)) {
             group.total += 1;
             if let Some(candidate) = candidate {

@@ -81,8 +81,14 @@ impl Question {
         if self.text.is_empty() {
             return worth(0.0, boxed(AllQuery));
         }
+        // What lifts every hit alike need not be looked for again.
+        let base = match (self.words.iter().all(|word| begins_only(word)), self.found_in_names()) {
+            (true, true) => WORDS_BEGUN + OTHERWISE,
+            (false, true) => OTHERWISE,
+            (_, false) => 0.0,
+        };
         let found = self.found(fields, |word| any(in_texts(fields, word)));
-        lifted(found, self.lifts(fields))
+        lifted(base, found, self.lifts(fields, base))
     }
 
     /// Typing errors forgiven; `None` when there is nothing to forgive.
@@ -95,7 +101,7 @@ impl Question {
             ways.extend(near(fields, word, mistakes(word)));
             any(ways)
         });
-        let mut lifts = self.lifts(fields);
+        let mut lifts = self.lifts(fields, 0.0);
         let joined = squeeze(&self.text);
         if mistakes(&joined) > 0 && self.text.len() <= MAX_NEAR_BYTES {
             let near = |field: Field, text: &str| {
@@ -121,7 +127,7 @@ impl Question {
             });
             lifts.push(worth(NEAR, one));
         }
-        Some(lifted(found, lifts))
+        Some(lifted(0.0, found, lifts))
     }
 
     /// Anything that a word of it could have meant, for those who found nothing; `None` when there
@@ -152,17 +158,30 @@ impl Question {
             Some(digest) if every.is_empty() => digest,
             None if every.is_empty() => boxed(EmptyQuery),
             digest => {
-                every.push(any(self.words.iter().map(|word| way(word)).collect()));
-                let named = boxed(BooleanQuery::intersection(every));
+                let named = match self.words.as_slice() {
+                    // What is around is for words beside the one that is in the thing itself.
+                    [only] => way(only),
+                    words => {
+                        every.push(any(words.iter().map(|word| way(word)).collect()));
+                        boxed(BooleanQuery::intersection(every))
+                    }
+                };
                 // Separators where the name has none, and none where it has: `web-shop`, `teamapp`.
-                let joined = Some(term(fields.start, &squeeze(&self.text)));
+                // A name that begins with a letter has a word that does.
+                let joined = squeeze(&self.text);
+                let joined = (joined.chars().count() > 1).then(|| term(fields.start, &joined));
                 any([Some(named), joined, digest].into_iter().flatten().collect())
             }
         }
     }
 
-    /// What lifts one hit above another.
-    fn lifts(&self, fields: &Fields) -> Vec<Box<dyn Clause>> {
+    /// Whether nothing is found by a description alone.
+    fn found_in_names(&self) -> bool {
+        !self.words.is_empty() && self.words.iter().all(|word| word.chars().count() < MIN_ABOUT)
+    }
+
+    /// What lifts one hit above another; `base` is what every hit has of it.
+    fn lifts(&self, fields: &Fields, base: Score) -> Vec<Box<dyn Clause>> {
         let mut lifts = vec![
             worth(WHOLE_NAME, term(fields.exact, &self.text)),
             worth(LAST_PART, term(fields.last, &self.text)),
@@ -176,20 +195,35 @@ impl Question {
         if !self.words.is_empty() {
             let whole = self.found(fields, |word| term(fields.word, word));
             lifts.push(worth(WORDS_WHOLE, whole));
-            let begun = self.found(fields, |word| term(fields.prefix, word));
-            lifts.push(worth(WORDS_BEGUN, begun));
-            let otherwise = self.found(fields, |word| any(in_names(fields, word)));
-            lifts.push(worth(OTHERWISE, otherwise));
+            // One clause where both would find the same.
+            let same = self.words.iter().all(|word| begins_only(word));
+            let begun = if same { WORDS_BEGUN + OTHERWISE } else { WORDS_BEGUN };
+            if base < begun {
+                lifts.push(worth(begun, self.found(fields, |word| term(fields.prefix, word))));
+            }
+            if !same && base < OTHERWISE {
+                let otherwise = self.found(fields, |word| any(in_names(fields, word)));
+                lifts.push(worth(OTHERWISE, otherwise));
+            }
         }
         lifts
     }
+}
+
+/// Whether a word is found in a name only where it begins one of its words.
+fn begins_only(word: &str) -> bool {
+    !may_be_initials(word) && otherwise(word).is_empty()
+}
+
+fn may_be_initials(word: &str) -> bool {
+    (2..=MAX_INITIALS).contains(&word.chars().count())
 }
 
 /// The ways in which a word is to be found in a name without a mistake.
 fn in_names(fields: &Fields, word: &str) -> Vec<Box<dyn Clause>> {
     let mut ways = vec![term(fields.prefix, word)];
     ways.extend(otherwise(word).iter().map(|other| term(fields.prefix, other)));
-    if (2..=MAX_INITIALS).contains(&word.chars().count()) {
+    if may_be_initials(word) {
         ways.push(term(fields.initials, word));
     }
     ways
@@ -224,8 +258,8 @@ fn worth(score: Score, clause: Box<dyn Clause>) -> Box<dyn Clause> {
 }
 
 /// Exactly what `found` finds, with higher scores for what the others find too.
-fn lifted(found: Box<dyn Clause>, lifts: Vec<Box<dyn Clause>>) -> Box<dyn Clause> {
-    let mut clauses = vec![(Occur::Must, worth(0.0, found))];
+fn lifted(base: Score, found: Box<dyn Clause>, lifts: Vec<Box<dyn Clause>>) -> Box<dyn Clause> {
+    let mut clauses = vec![(Occur::Must, worth(base, found))];
     clauses.extend(lifts.into_iter().map(|lift| (Occur::Should, lift)));
     Box::new(BooleanQuery::new(clauses))
 }

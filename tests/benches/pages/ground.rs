@@ -1,7 +1,8 @@
 //! The world that pages are measured over: facts written into the log, which the service itself
 //! folds.
 
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use commands::log::postgres::PostgresLog;
 use domain::digest::{Descriptor, Digest};
@@ -14,6 +15,7 @@ use domain::star::StarEvent;
 use domain::team::{Role, TeamEvent};
 use domain::user::{Account, Origin, UserEvent};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use tests::program::{Person, Program};
 
 use crate::{machine, world};
@@ -45,10 +47,17 @@ const WORDS: [&str; 24] = [
     "metrics", "gateway", "stream", "ledger",
 ];
 
+/// Where the world is kept between two runs, so that only the first has to make it.
+const KEPT: &str = "BENCH_WORLD";
+
 /// What was made.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Ground {
+    /// In no team, with no namespace but their own.
+    pub(super) stranger: Person,
     pub(super) few: Person,
     pub(super) many: Person,
+    pub(super) auditor: Person,
     pub(super) admin: Person,
     /// A manifest of `big/tagged`.
     pub(super) digest: String,
@@ -56,11 +65,44 @@ pub(super) struct Ground {
     pub(super) event: String,
     pub(super) hidden: String,
     pub(super) team: String,
+    /// A repository that only few see.
+    #[serde(default = "private")]
+    pub(super) private: String,
     pub(super) words: String,
 }
 
-pub(super) async fn lay(site: &Program) -> Ground {
+/// A site with this world: the one kept in the folder that `BENCH_WORLD` names, or a new one,
+/// which is kept there if it names one.
+pub(super) async fn site() -> (Program, Ground) {
+    let environment = [("PORTUS_LOG__FILTER", "warn"), ("PORTUS_API__CALLS_PER_MINUTE", "0")];
+    let Some(kept) = std::env::var_os(KEPT).map(PathBuf::from) else {
+        eprintln!("making the world takes some minutes; {KEPT}=FOLDER keeps it for the next run");
+        let site = Program::start_with(&environment).await;
+        let ground = lay(&site).await;
+        return (site, ground);
+    };
+    let (data, words) = (kept.join("data"), kept.join("ground.json"));
+    if let Ok(ground) = std::fs::read(&words) {
+        eprintln!("the world of {} as it was left", kept.display());
+        let site = Program::start_kept(&data, &environment).await;
+        followed(&site).await;
+        return (site, serde_json::from_slice(&ground).expect("what a former run has written"));
+    }
+    eprintln!("making the world in {} takes some minutes", kept.display());
+    // Half a world of a run that was ended.
+    let _ = std::fs::remove_dir_all(&data);
+    let site = Program::start_kept(&data, &environment).await;
+    let ground = lay(&site).await;
+    std::fs::write(&words, serde_json::to_vec(&ground).expect("plain data")).expect("the words");
+    (site, ground)
+}
+
+async fn lay(site: &Program) -> Ground {
+    let start = Instant::now();
     let (few, many) = (site.person("few").await, site.person("many").await);
+    let (stranger, auditor) = (site.person("stranger").await, site.person("auditor").await);
+    let path = format!("/api/v1/users/{}/auditor", auditor.id);
+    site.admin().put(&path, &serde_json::json!({})).await.expect_status(204);
     let (crew, ..) = site.team("crew", &many).await;
     let (band, ..) = site.team("band", &few).await;
     let log = world::open(site).await;
@@ -132,19 +174,23 @@ pub(super) async fn lay(site: &Program) -> Ground {
     followed(site).await;
     let hidden = decided + 1 + i64::try_from(BIG + 5).expect("a place");
     Ground {
+        stranger,
         few,
         many,
+        auditor,
         admin: site.boss(),
         digest: digest(TAGS + TAGGED + MOVES - 1).to_string(),
         event: (decided + 1).to_string(),
         hidden: hidden.to_string(),
         team: crew,
+        private: private(),
         words: format!(
             "{REPOSITORIES} repositories in {NAMESPACES} namespaces, {} tags, {} facts in the log, \
-             {} of them in the feed",
+             {} of them in the feed; made in {:.0} s",
             TAGS + TAGGED,
             site.head().await,
             activities(site).await,
+            start.elapsed().as_secs_f64(),
         ),
     }
 }
@@ -165,6 +211,10 @@ fn name(number: usize) -> String {
         number if number < BIG => format!("big/{first}-{second}-{number}"),
         _ => format!("n{}/{first}-{second}-{number}", number % NAMESPACES),
     }
+}
+
+fn private() -> String {
+    name(BIG + 5)
 }
 
 fn registry() -> RegistryName {

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::api::http;
@@ -13,7 +14,7 @@ use super::{ADMIN, ADMIN_PASSWORD, Api, Program};
 use crate::watched::fail;
 
 /// Somebody with an account.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Person {
     /// The account's name.
     pub name: String,
