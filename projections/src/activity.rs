@@ -7,6 +7,8 @@
 pub(crate) mod fold;
 mod look;
 
+use std::sync::Arc;
+
 use domain::access::Visible;
 use domain::event::Sealed;
 use domain::name::{NamespaceName, RegistryName, RepositoryName, TeamName, UserName};
@@ -162,7 +164,7 @@ impl Filter {
 #[derive(Debug, Clone, Default)]
 pub struct Viewer {
     /// What they may see.
-    pub visible: Visible,
+    pub visible: Arc<Visible>,
     /// Who they are; `None`: nobody signed in. They see what they did and what happened to them.
     pub user: Option<UserName>,
     /// Auditors see everything (as administrators do by [`Visible::everything`]).

@@ -11,7 +11,6 @@ use std::time::Duration;
 use commands::desk::{Clock, Desk};
 use commands::log::memory::MemoryLog;
 use commands::watchman::Watchman;
-use domain::access::Visible;
 use domain::auth::AuthEvent;
 use domain::event::{Actor, Event};
 use domain::log::EventLog as _;
@@ -562,7 +561,7 @@ async fn hostile_texts_are_data_and_come_back_as_they_were() {
     event["target"]["mediaType"] = hostile.into();
     bench.tell(&[event]).await;
     assert_eq!(bench.tags("a/b").await, ["latest=1"], "no read model stops");
-    let viewer = Viewer { visible: Visible::default(), user: None, auditor: true };
+    let viewer = Viewer { auditor: true, ..Viewer::default() };
     let page =
         activity::page(&bench.read, &Filter::default(), &viewer, None, 10).await.unwrap().rows;
     let shown = page.iter().find(|row| row.kind == "content.manifest_pushed").unwrap();

@@ -121,7 +121,7 @@ impl Chance {
             visible.teams.insert(TeamName::parse("team-1").unwrap());
         }
         let user = self.one_in(2).then(|| UserName::parse("user-3").unwrap());
-        Viewer { visible, user, auditor: self.one_in(8) }
+        Viewer { visible: visible.into(), user, auditor: self.one_in(8) }
     }
 
     fn filter(&mut self) -> Filter {
@@ -227,7 +227,11 @@ fn member_of(spaces: impl Iterator<Item = i64>) -> Viewer {
     let namespaces =
         spaces.map(|n| (registry("main"), NamespaceName::parse(&format!("s{n}")).unwrap()));
     let visible = Visible { namespaces: namespaces.collect(), ..Visible::default() };
-    Viewer { visible, user: Some(UserName::parse("alice").unwrap()), auditor: false }
+    Viewer {
+        visible: visible.into(),
+        user: Some(UserName::parse("alice").unwrap()),
+        auditor: false,
+    }
 }
 
 #[tokio::test]
@@ -240,7 +244,7 @@ async fn a_look_ends_and_says_where_and_all_looks_together_miss_nothing() {
     let rare = Filter { outcome: kind("reduced"), actor: kind("bob"), ..Filter::default() };
     let none = Filter { outcome: kind("refused"), actor: kind("bob"), ..Filter::default() };
     let everything = Visible { everything: true, ..Visible::default() };
-    let admin = Viewer { visible: everything, ..Viewer::default() };
+    let admin = Viewer { visible: everything.into(), ..Viewer::default() };
     let few = member_of(0..3);
     let many = member_of(0..600);
     let cases = [

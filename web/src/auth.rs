@@ -122,8 +122,8 @@ impl Viewer {
 
     /// Whose activities they may see, for the feed.
     #[must_use]
-    pub fn visible_activities(&self) -> Visible {
-        self.graph.visible_activities(&self.policy, &self.subject, self.at)
+    pub fn visible_activities(&self) -> Arc<Visible> {
+        self.sights.visible_activities(&self.graph, &self.policy, &self.subject, self.at)
     }
 
     /// The graph that answers.

@@ -28,6 +28,7 @@ mod me;
 mod members;
 mod namespace_settings;
 mod namespaces;
+mod packed;
 mod password;
 mod past;
 mod people;
@@ -209,6 +210,8 @@ pub fn router(state: UiState) -> Router {
         .layer(from_fn_with_state(state.auth.clone(), guard))
         .layer(from_fn(errors::frame))
         .layer(from_fn_with_state(state.auth.external.clone(), headers::secure))
+        .layer(from_fn(packed::mark))
+        .layer(packed::compress())
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .with_state(state)
 }

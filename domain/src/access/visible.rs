@@ -68,17 +68,20 @@ impl Graph {
         self.seen(policy, subject, Action::SearchHit, at).0
     }
 
-    /// The same, and from when on it may say something else though the graph is the same: when the
-    /// first of the further grants ends that concern this account. `None`: never. Speaks of
-    /// [`Subject::Account`] alone; what a token shows ends with the token as well.
+    /// What [`Self::visible`] says, or for [`Action::ViewActivities`] what
+    /// [`Self::visible_activities`] says, and from when on it may say something else though the
+    /// graph is the same: when the first of the further grants ends that concern this account.
+    /// `None`: never. Speaks of [`Subject::Account`] alone; what a token shows ends with the token as
+    /// well.
     #[must_use]
     pub fn visible_until(
         &self,
         policy: &Policy,
         subject: &Subject,
+        action: Action,
         at: Timestamp,
     ) -> (Visible, Option<Timestamp>) {
-        self.seen(policy, subject, Action::SearchHit, at)
+        self.seen(policy, subject, action, at)
     }
 
     /// Whose activities `subject` may see, for the feed. Agrees with [`Self::decide`] of

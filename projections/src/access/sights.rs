@@ -8,19 +8,25 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::access::{Graph, Policy, Subject, Visible};
+use domain::access::{Action, Graph, Policy, Subject, Visible};
 use domain::event::Position;
 use domain::name::UserName;
 use jiff::Timestamp;
 
 /// Shorter lists are made in no time.
 const MIN_NAMES: usize = 64;
-/// So many names are kept at most, of all people together: about 50 bytes each.
+/// So many names are kept at most, of all people together, of things and once more of activities:
+/// about 50 bytes each.
 const MAX_NAMES: usize = 400_000;
 
 /// The lists of this process. Clones share them.
 #[derive(Clone, Default)]
-pub struct Sights(Arc<Mutex<HashMap<UserName, Sight>>>);
+pub struct Sights {
+    things: Kept,
+    activities: Kept,
+}
+
+type Kept = Arc<Mutex<HashMap<UserName, Sight>>>;
 
 struct Sight {
     visible: Arc<Visible>,
@@ -56,40 +62,70 @@ impl Sights {
         let Subject::Account { name } = subject else {
             return Arc::new(graph.visible(policy, subject, at));
         };
-        let kept =
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).and_then(|sight| {
-                sight.holds(graph, policy, at).then(|| Arc::clone(&sight.visible))
-            });
-        if let Some(visible) = kept {
-            return visible;
-        }
-        let (visible, until) = graph.visible_until(policy, subject, at);
-        let visible = Arc::new(visible);
-        if (MIN_NAMES..=MAX_NAMES).contains(&names(&visible)) {
-            self.keep(
-                name,
-                Sight {
-                    visible: Arc::clone(&visible),
-                    changed: graph.changed(),
-                    policy: policy.clone(),
-                    from: at,
-                    until,
-                },
-            );
-        }
-        visible
+        kept(&self.things, name, graph, policy, at).unwrap_or_else(|| {
+            let (visible, until) = graph.visible_until(policy, subject, Action::SearchHit, at);
+            found(&self.things, name, graph, policy, at, visible, until)
+        })
     }
 
-    fn keep(&self, name: &UserName, sight: Sight) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Who asks with an older graph than others is soon behind us.
-        all.retain(|_, kept| kept.changed == sight.changed);
-        all.remove(name);
-        if all.values().map(Sight::names).sum::<usize>() + sight.names() > MAX_NAMES {
-            all.clear();
-        }
-        all.insert(name.clone(), sight);
+    /// What [`Graph::visible_activities`] says, likewise.
+    #[must_use]
+    pub fn visible_activities(
+        &self,
+        graph: &Graph,
+        policy: &Policy,
+        subject: &Subject,
+        at: Timestamp,
+    ) -> Arc<Visible> {
+        let Subject::Account { name } = subject else {
+            return Arc::new(graph.visible_activities(policy, subject, at));
+        };
+        kept(&self.activities, name, graph, policy, at).unwrap_or_else(|| {
+            let (visible, until) = graph.visible_until(policy, subject, Action::ViewActivities, at);
+            found(&self.activities, name, graph, policy, at, visible, until)
+        })
     }
+}
+
+fn kept(
+    all: &Kept,
+    name: &UserName,
+    graph: &Graph,
+    policy: &Policy,
+    at: Timestamp,
+) -> Option<Arc<Visible>> {
+    let all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    let sight = all.get(name).filter(|sight| sight.holds(graph, policy, at))?;
+    Some(Arc::clone(&sight.visible))
+}
+
+/// Keeps what was found out, if it is worth it.
+fn found(
+    all: &Kept,
+    name: &UserName,
+    graph: &Graph,
+    policy: &Policy,
+    from: Timestamp,
+    visible: Visible,
+    until: Option<Timestamp>,
+) -> Arc<Visible> {
+    let visible = Arc::new(visible);
+    if (MIN_NAMES..=MAX_NAMES).contains(&names(&visible)) {
+        let (changed, policy) = (graph.changed(), policy.clone());
+        keep(all, name, Sight { visible: Arc::clone(&visible), changed, policy, from, until });
+    }
+    visible
+}
+
+fn keep(all: &Kept, name: &UserName, sight: Sight) {
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    // Who asks with an older graph than others is soon behind us.
+    all.retain(|_, kept| kept.changed == sight.changed);
+    all.remove(name);
+    if all.values().map(Sight::names).sum::<usize>() + sight.names() > MAX_NAMES {
+        all.clear();
+    }
+    all.insert(name.clone(), sight);
 }
 
 fn names(visible: &Visible) -> usize {
@@ -190,6 +226,19 @@ mod tests {
     }
 
     #[test]
+    fn whose_activities_are_seen_is_kept_apart_from_what_is_found() {
+        let (sights, policy) = (Sights::default(), Policy::default());
+        let graph = graph(MIN_NAMES);
+        let found = sights.visible(&graph, &policy, &ann(), at(1));
+        let feed = |second| sights.visible_activities(&graph, &policy, &ann(), at(second));
+        let first = feed(1);
+        assert_eq!(*first, graph.visible_activities(&policy, &ann(), at(1)));
+        assert!(first.visibilities.len() < found.visibilities.len());
+        assert!(Arc::ptr_eq(&first, &feed(2)));
+        assert!(Arc::ptr_eq(&found, &sights.visible(&graph, &policy, &ann(), at(2))));
+    }
+
+    #[test]
     fn a_grant_that_ends_ends_the_list() {
         let (sights, policy) = (Sights::default(), Policy::default());
         let mut graph = graph(MIN_NAMES + 1);
@@ -235,8 +284,8 @@ mod tests {
             let visible = Arc::clone(&many);
             let (changed, policy) = (Position(1), policy.clone());
             let sight = Sight { visible, changed, policy, from: at(1), until: None };
-            sights.keep(&user(&format!("u{number}")), sight);
-            let all = sights.0.lock().unwrap();
+            keep(&sights.things, &user(&format!("u{number}")), sight);
+            let all = sights.things.lock().unwrap();
             assert!(all.values().map(Sight::names).sum::<usize>() <= MAX_NAMES);
         }
     }
