@@ -482,7 +482,8 @@ impl Head {
             visible: Visible {
                 namespaces: [(self.registry.clone(), name)].into(),
                 ..Visible::default()
-            },
+            }
+            .into(),
             user: None,
             auditor: false,
         })

@@ -243,7 +243,7 @@ pub(super) async fn show_activity(
     }
     // Eyes for what happens in this team and nowhere else.
     let viewer = activity::Viewer {
-        visible: Visible { teams: [head.team.clone()].into(), ..Visible::default() },
+        visible: Visible { teams: [head.team.clone()].into(), ..Visible::default() }.into(),
         user: None,
         auditor: false,
     };
