@@ -17,7 +17,7 @@ use crate::read::{Paging, ReadModels, Rights};
 
 /// How many positions of the whole log a page looks through; for somebody who sees everything, how
 /// many rows that fit the rarest of what is asked for.
-pub const LOOK_BACK: i64 = 2_000;
+pub const LOOK_BACK: i64 = 5_000;
 /// How many positions a page looks back where only what is the viewer's own is read.
 pub const LOOK_BACK_OWN: i64 = 50_000;
 /// In as many namespaces, teams and repositories at most one is looked at after the other.
@@ -184,8 +184,8 @@ const LED: &str = concat!(
            AND ($16::text IS NULL OR a.team = $16)
            AND ($17::text IS NULL OR a.kind = $17)
            AND ($10::bigint IS NULL OR (a.position, a.index) < ($10, $11::int))
-         ORDER BY a.position DESC, a.index DESC LIMIT 2000) AS a
-     ) AS a WHERE a.fits OR a.looked = 2000
+         ORDER BY a.position DESC, a.index DESC LIMIT 5000) AS a
+     ) AS a WHERE a.fits OR a.looked = 5000
      ORDER BY a.position DESC, a.index DESC LIMIT $12"
 );
 

@@ -21,8 +21,9 @@ use self::plan::{Plan, plan};
 use super::{RepositoryRow, columns};
 use crate::read::{Paging, ReadModels, Rights};
 
-/// How many repositories that may be seen one page looks at, of each visibility, for what fits.
-pub const MOST_WALKED: i64 = 1_000;
+/// How many repositories that may be seen one page looks at, of each visibility, for what fits. More
+/// than the longest page shows, or a page that is full would look like the end of the list.
+pub const MOST_WALKED: i64 = 2_000;
 
 /// What the list is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -292,7 +293,7 @@ macro_rules! page {
                 SELECT w.* FROM unnest($7::text[]) AS class(visibility)
                 CROSS JOIN LATERAL (SELECT * FROM (",
             walk!($key, $type, $direction, $beyond, $within),
-            " LIMIT 1000) AS r WHERE ",
+            " LIMIT 2000) AS r WHERE ",
             fits!(),
             " ORDER BY r.key",
             $direction,
@@ -355,7 +356,7 @@ macro_rules! end {
             ", $11::text AS prefix, $12::timestamptz AS since FROM (
               SELECT w.* FROM unnest($7::text[]) AS class(visibility) CROSS JOIN LATERAL (",
             walk!($key, $type, $direction, $beyond, $within),
-            " OFFSET 999 LIMIT 1) AS w ORDER BY w.key",
+            " OFFSET 1999 LIMIT 1) AS w ORDER BY w.key",
             $direction,
             ", w.id",
             $direction,
