@@ -133,11 +133,11 @@ macro_rules! select {
 const FIND: &str = select!("AND t.name = $3");
 // No name of a tag holds what comes after `~`.
 const LIST: &str = select!(
-    "AND t.name > coalesce($3, '') AND t.name >= $6 AND t.name < $6 || chr(127)
+    "AND t.name > coalesce($3::text, '') AND t.name >= $6 AND t.name < $6 || chr(127)
      ORDER BY t.name OFFSET $4 LIMIT $5"
 );
 const NEWEST: &str = select!(
-    "AND (t.changed_at, t.name) < (coalesce($3, 'infinity'), coalesce($4, ''))
+    "AND (t.changed_at, t.name) < (coalesce($3::timestamptz, 'infinity'), coalesce($4::text, ''))
      ORDER BY t.changed_at DESC, t.name DESC OFFSET $5 LIMIT $6"
 );
 const OF_DIGEST: &str = select!("AND t.digest = $3 ORDER BY t.name LIMIT 1000");
