@@ -282,7 +282,8 @@ pub(super) struct Params(BTreeMap<String, String>);
 impl Params {
     pub(super) fn parse(query: &str) -> Self {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
-        Self(pairs.into_iter().rev().collect())
+        // Postgres takes no zero byte, so nothing there is called so: as if it were not said.
+        Self(pairs.into_iter().rev().filter(|(_, value)| !value.contains('\0')).collect())
     }
 
     /// A parameter's value, without blanks around; `None` also when it is empty.
@@ -347,7 +348,8 @@ mod tests {
 
     #[test]
     fn parameters_never_fail() {
-        let params = Params::parse("q=a+b&q=c&empty=&bad=%ff%zz&=x&y");
+        let params = Params::parse("q=a+b&q=c&empty=&bad=%ff%zz&=x&y&zero=a%00b");
+        assert_eq!(params.get("zero"), None);
         assert_eq!(params.get("q"), Some("a b"));
         assert_eq!(params.get("empty"), None);
         assert_eq!(params.get("none"), None);
