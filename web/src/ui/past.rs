@@ -67,7 +67,7 @@ fn parse(text: &str, zone: &TimeZone) -> Option<Named> {
 
 /// The moment that a page was asked for; `None`: now. The page's frame says so.
 pub(super) async fn asked(ui: &UiState, visitor: &mut Visitor) -> Result<Option<Past>, PageError> {
-    let Some(text) = visitor.params.get("at") else { return Ok(None) };
+    let Some(text) = visitor.params.as_sent("at") else { return Ok(None) };
     let wrong =
         |say: fn(Lang) -> &'static str| PageError::new(StatusCode::UNPROCESSABLE_ENTITY, say);
     let named = parse(text, &visitor.frame.reader.zone).ok_or_else(|| wrong(Lang::no_moment))?;

@@ -282,12 +282,17 @@ pub(super) struct Params(BTreeMap<String, String>);
 impl Params {
     pub(super) fn parse(query: &str) -> Self {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
-        // Postgres takes no zero byte, so nothing there is called so: as if it were not said.
-        Self(pairs.into_iter().rev().filter(|(_, value)| !value.contains('\0')).collect())
+        Self(pairs.into_iter().rev().collect())
     }
 
-    /// A parameter's value, without blanks around; `None` also when it is empty.
+    /// A parameter's value, without blanks around; `None` also when it is empty, or has a zero
+    /// byte: Postgres takes none, so nothing is called so.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.as_sent(name).filter(|value| !value.contains('\0'))
+    }
+
+    /// As [`get`](Self::get), for what must be refused when it is wrong: zero bytes stay.
+    pub(super) fn as_sent(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 }
@@ -349,7 +354,7 @@ mod tests {
     #[test]
     fn parameters_never_fail() {
         let params = Params::parse("q=a+b&q=c&empty=&bad=%ff%zz&=x&y&zero=a%00b");
-        assert_eq!(params.get("zero"), None);
+        assert_eq!((params.get("zero"), params.as_sent("zero")), (None, Some("a\0b")));
         assert_eq!(params.get("q"), Some("a b"));
         assert_eq!(params.get("empty"), None);
         assert_eq!(params.get("none"), None);
