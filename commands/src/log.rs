@@ -14,19 +14,21 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// How far the log reaches, as this process heard: what followers are woken by.
 #[derive(Debug, Clone)]
-struct Reached {
+pub struct Reached {
     any: watch::Sender<Position>,
     /// The same, as of the last append that held a decision.
     decisions: watch::Sender<Position>,
 }
 
 impl Reached {
-    fn new(head: Position) -> Self {
+    /// Of a log that reaches so far.
+    #[must_use]
+    pub fn new(head: Position) -> Self {
         Self { any: watch::Sender::new(head), decisions: watch::Sender::new(head) }
     }
 
-    /// Moves forward, never back.
-    fn publish(&self, head: Position, decisions: bool) {
+    /// Moves forward, never back; `decisions`: whether decisions are among what is new.
+    pub fn publish(&self, head: Position, decisions: bool) {
         let forward = |at: &mut Position| {
             let news = head > *at;
             *at = head.max(*at);
@@ -38,8 +40,8 @@ impl Reached {
         }
     }
 
-    /// Waits until there is more than `after`, at most [`POLL`].
-    async fn wait_beyond(&self, after: Position, class: Option<Class>) {
+    /// Waits until there is more than `after`, at most a second.
+    pub async fn wait_beyond(&self, after: Position, class: Option<Class>) {
         let reached = match class {
             Some(Class::Decision) => &self.decisions,
             Some(Class::Fact) | None => &self.any,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::digest::{Descriptor, Digest};
 use domain::event::{Actor, Event, Meta, NewEvent, StreamName};
-use domain::log::{Append, EventLog as _, Expected};
+use domain::log::{Append, Expected};
 use domain::name::{NamespaceName, RegistryName, RepositoryName, TagName, TeamName, UserName};
 use domain::namespace::{Holder, NamespaceEvent, Visibility};
 use domain::registry::{ContentEvent, PullMethod};

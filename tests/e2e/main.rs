@@ -8,6 +8,7 @@ mod bench;
 mod copies;
 mod deploy;
 mod docker;
+mod eventstore;
 mod faults;
 mod hang;
 mod hostile;

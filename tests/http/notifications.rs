@@ -13,7 +13,6 @@ use commands::log::memory::MemoryLog;
 use commands::watchman::Watchman;
 use domain::auth::AuthEvent;
 use domain::event::{Actor, Event};
-use domain::log::EventLog as _;
 use domain::registry::{ContentEvent, PullMethod};
 use domain::system::SystemEvent;
 use http::StatusCode;

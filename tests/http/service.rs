@@ -2,7 +2,6 @@
 
 use domain::access::Visible;
 use domain::event::Position;
-use domain::log::EventLog as _;
 use domain::name::{RegistryName, RepositoryName};
 use projections::repositories;
 use serde_json::json;

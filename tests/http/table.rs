@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::access::Action;
 use domain::event::Actor;
-use domain::log::EventLog as _;
 use futures_util::{StreamExt as _, stream};
 use tests::site::Site;
 use tests::table::{ROWS, Row, rows};

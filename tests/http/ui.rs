@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use domain::digest::Digest;
 use domain::event::{Actor, Event, Fact, Meta, NewEvent, Position, StreamName};
-use domain::log::{Append, EventLog as _, Expected, Outcome};
+use domain::log::{Append, Expected, Outcome};
 use domain::name::{NamespaceName, RegistryName, RepositoryName, TagName, TeamName, UserName};
 use domain::namespace::{Holder, NamespaceEvent, Visibility};
 use domain::registry::{ContentEvent, PullMethod};

@@ -1,4 +1,5 @@
-//! What every log keeps, in memory and in Postgres. Whoever adds an adapter adds it to [`run`].
+//! What every log keeps: in memory, in Postgres, and on an event store. Whoever adds an adapter
+//! adds it here.
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -14,6 +15,8 @@ use domain::log::{
     MAX_PAGE, MAX_STREAM_BYTES, Outcome,
 };
 use domain::system::SystemEvent;
+use eventstore_log::{EventStoreLog, EventStoreLogOptions};
+use tests::eventstore::Server;
 use tests::postgres::TestDatabase;
 
 use crate::facts::{
@@ -31,6 +34,13 @@ pub(crate) async fn in_postgres<F: Future>(test: impl FnOnce(Log) -> F) {
     test(PostgresLog::open(db.service.clone(), PostgresLogOptions::default()).await.unwrap()).await;
 }
 
+/// On the double, or on the server of `EVENTSTORE_URL`.
+pub(crate) async fn in_eventstore<F: Future>(test: impl FnOnce(Log) -> F) {
+    let server = Server::start().await;
+    let options = EventStoreLogOptions { name: server.name.clone(), ..Default::default() };
+    test(EventStoreLog::open(&server.url, options).await.unwrap()).await;
+}
+
 /// Makes a test of each function for each adapter.
 macro_rules! contract {
     ($($test:ident)*) => {
@@ -41,6 +51,10 @@ macro_rules! contract {
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() { super::in_postgres(super::$test).await })*
+        }
+        mod eventstore {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() { super::in_eventstore(super::$test).await })*
         }
     };
 }

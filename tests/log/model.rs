@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
-use crate::contract::{in_memory, in_postgres};
+use crate::contract::{in_eventstore, in_memory, in_postgres};
 use crate::facts::{fact, pages, stream};
 
 type Log = Arc<dyn EventLog>;
@@ -233,4 +233,14 @@ async fn any_interleaving_in_memory_could_have_been_a_sequence() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_interleaving_in_postgres_could_have_been_a_sequence() {
     in_postgres(|log| at_once(log, 64)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_sequence_does_on_an_event_store_what_the_model_says() {
+    in_eventstore(|log| one_after_the_other(log, 48)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_interleaving_on_an_event_store_could_have_been_a_sequence() {
+    in_eventstore(|log| at_once(log, 48)).await;
 }

@@ -3,6 +3,7 @@
 pub mod clients;
 pub mod described;
 pub mod docker;
+pub mod eventstore;
 pub mod image;
 pub mod oci;
 pub mod postgres;

@@ -240,6 +240,10 @@ type Done = Result<(), Failure>;
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    // The client of an event store installs the provider that we use too, and dies where somebody
+    // did so before; hence it comes first, and whoever needs it says so when it could not.
+    #[cfg(feature = "eventstore")]
+    let _ = eventstore_log::prepare();
     // Once a process, before anything speaks TLS; a second call finds it done.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match dispatch(cli) {

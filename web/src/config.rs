@@ -178,13 +178,29 @@ pub enum Decisions {
     None,
 }
 
-/// What is written while running.
+/// What is written while running: lines for people, and the event log.
 #[derive(Debug, Clone)]
 pub struct Log {
     /// How.
     pub format: LogFormat,
     /// Which lines, as in `RUST_LOG`.
     pub filter: String,
+    /// Where the event log is kept.
+    pub store: LogStore,
+}
+
+/// Where the event log is kept.
+#[derive(Debug, Clone)]
+pub enum LogStore {
+    /// In the database.
+    Postgres,
+    /// On an EventStoreDB or KurrentDB server.
+    EventStore {
+        /// Its connection string.
+        url: SecretString,
+        /// What the log is called there.
+        name: String,
+    },
 }
 
 /// How log lines look.
@@ -272,6 +288,7 @@ impl Config {
                     _ => LogFormat::Auto,
                 },
                 filter: r.text("log.filter").to_owned(),
+                store: log_store(r)?,
             },
             policy: policy(r),
         };
@@ -318,6 +335,27 @@ fn registry(r: &Resolved, embedded: bool) -> Result<Option<Registry>, ConfigErro
         hosts: set(r, "registry.hosts").map(|text| hosts(&text)),
         address,
     }))
+}
+
+fn log_store(r: &Resolved) -> Result<LogStore, ConfigError> {
+    /// The longest name of a log.
+    const MAX_NAME: usize = 64;
+    if r.text("log.store") == "postgres" {
+        return Ok(LogStore::Postgres);
+    }
+    if !cfg!(feature = "eventstore") {
+        return Err(wrong("log.store is eventstore, for which this program was not built"));
+    }
+    let url = set(r, "log.url")
+        .ok_or_else(|| wrong("log.store is eventstore, but log.url is not set: which server?"))?;
+    let name = r.text("log.name").to_owned();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if !(1..=MAX_NAME).contains(&name.len()) || !name.chars().all(plain) {
+        return Err(wrong(&format!(
+            "log.name must have 1 to {MAX_NAME} letters, digits, underscores and hyphens"
+        )));
+    }
+    Ok(LogStore::EventStore { url: url.into(), name })
 }
 
 fn mail(r: &Resolved) -> Result<Option<Mail>, ConfigError> {

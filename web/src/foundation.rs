@@ -8,11 +8,11 @@ use std::time::Duration;
 use commands::desk::{Clock, Desk};
 use commands::log::postgres::{PostgresLog, PostgresLogOptions};
 use commands::vault::{MasterKey, Vault, VaultError};
-use domain::log::LogError;
+use domain::log::{EventLog, LogError};
 use secrecy::ExposeSecret as _;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::config::Config;
+use crate::config::{Config, LogStore};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::database::{self, Database, DatabaseError, DatabaseOptions};
 use crate::embedded_pg::{self, EmbeddedError, EmbeddedOptions, EmbeddedPostgres};
@@ -38,7 +38,7 @@ pub struct Foundation {
     /// The pools.
     pub database: Database,
     /// The log.
-    pub log: Arc<PostgresLog>,
+    pub log: Arc<dyn EventLog>,
     /// What commands work with.
     pub desk: Desk,
 }
@@ -51,7 +51,7 @@ pub struct Ground {
     /// The pools.
     pub database: Database,
     /// The log.
-    pub log: Arc<PostgresLog>,
+    pub log: Arc<dyn EventLog>,
     /// What commands work with.
     pub desk: Desk,
 }
@@ -134,8 +134,7 @@ impl Foundation {
     ) -> Result<Self, FoundationError> {
         options.max_connections = config.database.connections;
         let database = database::open(options).await?;
-        let log =
-            PostgresLog::open(database.service.clone(), PostgresLogOptions::default()).await?;
+        let log = open_log(config, &database).await?;
         let master = MasterKey::load_or_create(&data.root().join(MASTER_KEY))
             .map_err(|error| FoundationError::MasterKey(error.to_string()))?;
         let vault = Vault::open(database.service.clone(), master).await?;
@@ -164,6 +163,33 @@ impl Foundation {
             postgres.stop().await;
         }
         drop(data);
+    }
+}
+
+/// The event log, where the configuration says that it is.
+async fn open_log(
+    config: &Config,
+    database: &Database,
+) -> Result<Arc<dyn EventLog>, FoundationError> {
+    match &config.log.store {
+        LogStore::Postgres => {
+            let pool = database.service.clone();
+            Ok(PostgresLog::open(pool, PostgresLogOptions::default()).await?)
+        }
+        #[cfg(feature = "eventstore")]
+        LogStore::EventStore { url, name } => {
+            use eventstore_log::{EventStoreLog, EventStoreLogOptions, OpenError};
+            let options = EventStoreLogOptions { name: name.clone(), ..Default::default() };
+            match EventStoreLog::open(url.expose_secret(), options).await {
+                Ok(log) => Ok(log),
+                Err(OpenError::Settings(error)) => Err(FoundationError::Config(error.to_string())),
+                Err(OpenError::Log(error)) => Err(error.into()),
+            }
+        }
+        #[cfg(not(feature = "eventstore"))]
+        LogStore::EventStore { .. } => Err(FoundationError::Config(
+            "log.store is eventstore, for which this program was not built".to_owned(),
+        )),
     }
 }
 

@@ -10,7 +10,7 @@ use domain::admin::AdminEvent;
 use domain::app_token::{AppTokenEvent, TokenId, TokenScope};
 use domain::digest::Digest;
 use domain::event::{Actor, Event, Meta, NewEvent, StreamName};
-use domain::log::{Append, EventLog as _, Expected, MAX_COMMANDS, Outcome};
+use domain::log::{Append, Expected, MAX_COMMANDS, Outcome};
 use domain::name::{NamespaceName, RegistryName, RepositoryName, TagName, TeamName, UserName};
 use domain::namespace::{Holder, NamespaceEvent, Visibility};
 use domain::registry::ContentEvent;

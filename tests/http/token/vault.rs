@@ -6,7 +6,6 @@ use commands::desk::{Clock, Desk, Origin};
 use commands::vault::{MasterKey, Password, Profile, Vault};
 use domain::auth::{AuthEvent, TokenDecision};
 use domain::event::{Actor, Event, Position};
-use domain::log::EventLog as _;
 use domain::name::RegistryName;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgPool;

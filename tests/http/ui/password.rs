@@ -5,7 +5,6 @@ use commands::users::{ProfileChange, change_profile, set_password};
 use commands::vault::Password;
 use domain::auth::{AuthEvent, Claimed, ResetAnswer};
 use domain::event::{Credential, Event, Fact, Position};
-use domain::log::EventLog as _;
 use domain::name::UserName;
 use domain::user::UserEvent;
 use tests::site::Site;

@@ -1,7 +1,6 @@
 //! Looking back: pages as they were at an event or a time.
 
 use domain::event::Position;
-use domain::log::EventLog as _;
 use domain::name::TagName;
 use domain::namespace::Visibility;
 use domain::registry::ContentEvent;

@@ -1,6 +1,5 @@
 //! Who sees what: hidden is absent, and only our own forms change anything.
 
-use domain::log::EventLog as _;
 use domain::namespace::Visibility;
 use reqwest::Method;
 use tests::site::Site;

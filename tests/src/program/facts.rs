@@ -1,11 +1,15 @@
-//! The log of a site, read from its database.
+//! The log of a site, read from its database, or as another process where it is on an event store.
 #![allow(
     clippy::expect_used,
     reason = "a bench that cannot be set up fails the test that needs it"
 )]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use domain::event::Position;
+use domain::log::EventLog as _;
+use eventstore_log::{EventStoreLog, EventStoreLogOptions};
 use serde_json::Value;
 
 use super::{PATIENCE, Program};
@@ -33,10 +37,26 @@ impl Program {
     pub async fn facts(&self, after: i64) -> Vec<Fact> {
         const FACTS: &str = "SELECT position, type, data::text, meta::text FROM log.event
                              WHERE position > $1 ORDER BY position";
+        let json = |text: &str| serde_json::from_str(text).expect("facts are JSON");
+        if let Some(log) = self.event_store().await {
+            let (mut after, mut facts) = (Position(after.cast_unsigned()), Vec::new());
+            loop {
+                let page = log.read_all(after, 1_000, None).await.expect("the log");
+                facts.extend(page.events.into_iter().map(|event| Fact {
+                    position: event.position.0.cast_signed(),
+                    data: json(&event.data),
+                    meta: json(&event.meta),
+                    kind: event.kind,
+                }));
+                after = page.next;
+                if page.next >= page.head {
+                    return facts;
+                }
+            }
+        }
         let mut db = self.database().await;
         let rows: Result<Vec<(i64, String, String, String)>, _> =
             sqlx::query_as(FACTS).bind(after).fetch_all(&mut db).await;
-        let json = |text: &str| serde_json::from_str(text).expect("facts are JSON");
         rows.expect("the log")
             .into_iter()
             .map(|(position, kind, data, meta)| Fact {
@@ -54,9 +74,22 @@ impl Program {
     ///
     /// When the database does not answer.
     pub async fn head(&self) -> i64 {
+        if let Some(log) = self.event_store().await {
+            return log.head().await.expect("the log's head").0.cast_signed();
+        }
         let mut db = self.database().await;
         let head = sqlx::query_scalar("SELECT position FROM log.head").fetch_one(&mut db).await;
         head.expect("the log's head")
+    }
+
+    /// The site's log, when it is on an event store.
+    async fn event_store(&self) -> Option<Arc<EventStoreLog>> {
+        let set = |name: &str| {
+            self.environment.iter().find(|(set, _)| set == name).map(|(_, value)| value.clone())
+        };
+        let (url, name) = (set("PORTUS_LOG__URL")?, set("PORTUS_LOG__NAME")?);
+        let options = EventStoreLogOptions { name, ..Default::default() };
+        Some(EventStoreLog::open(&url, options).await.expect("the event store"))
     }
 
     /// The site's own database, as its owner. Patient, because it may have been killed a moment ago.

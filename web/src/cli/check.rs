@@ -8,13 +8,15 @@ use std::time::Duration;
 use comfy_table::{Table, presets};
 use commands::desk::Clock;
 use jiff::Timestamp;
+#[cfg(feature = "eventstore")]
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
 use super::{Done, Failure, say};
-use crate::config::{Config, Mail, MailTls, Resolved};
+use crate::config::{Config, LogStore, Mail, MailTls, Resolved};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::database;
 use crate::foundation::{KEYS, MASTER_KEY, Reach, running_postgres};
@@ -55,6 +57,7 @@ pub(super) async fn run(config: &Config, resolved: &Resolved, as_json: bool) -> 
     let mut findings = Vec::new();
     let data = data_folder(config, &mut findings);
     database(config, data.as_ref(), &mut findings).await;
+    findings.extend(event_log(config).await);
     registry(config, &mut findings).await;
     findings.extend(realm(config));
     findings.extend(mail(config).await);
@@ -99,6 +102,41 @@ fn print(config: &Config, resolved: &Resolved, findings: &[Finding], as_json: bo
             Level::Fail | Level::Unreachable => "FAIL",
         };
         say(format_args!("{level}  {what}: {text}"));
+    }
+}
+
+/// Whether the server of the event log takes a scratch event from us, and gives it back.
+async fn event_log(config: &Config) -> Option<Finding> {
+    match &config.log.store {
+        LogStore::Postgres => None,
+        #[cfg(feature = "eventstore")]
+        LogStore::EventStore { url, name } => Some(event_store(url, name).await),
+        #[cfg(not(feature = "eventstore"))]
+        LogStore::EventStore { .. } => None,
+    }
+}
+
+#[cfg(feature = "eventstore")]
+async fn event_store(url: &secrecy::SecretString, name: &str) -> Finding {
+    const WHAT: &str = "event log";
+    match eventstore_log::check(url.expose_secret(), name, PATIENCE).await {
+        Ok(found) => {
+            let version = found.version.map_or_else(
+                || "of an unknown version".to_owned(),
+                |version| format!("of version {version}"),
+            );
+            let hosts = found.hosts;
+            let text = format!("a server {version} at {hosts} keeps what we append for {name}");
+            if found.encrypted {
+                finding(WHAT, Level::Ok, text)
+            } else {
+                finding(WHAT, Level::Warn, format!("{text}; it is not talked to encrypted"))
+            }
+        }
+        Err(error) if error.is_unreachable() => {
+            finding(WHAT, Level::Unreachable, error.to_string())
+        }
+        Err(error) => finding(WHAT, Level::Fail, error.to_string()),
     }
 }
 

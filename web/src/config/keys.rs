@@ -278,6 +278,19 @@ pub const KEYS: &[Key] = &[
         "`auto`: text on a terminal, else one JSON object a line",
     ),
     key("log.filter", Text, "info", "which log lines, as in `RUST_LOG`: `info,web=debug`"),
+    key(
+        "log.store",
+        Word(&["postgres", "eventstore"]),
+        "postgres",
+        "where the event log is kept: in the database, or on an EventStoreDB or KurrentDB server",
+    ),
+    key(
+        "log.url",
+        Secret,
+        "",
+        "that server: `esdb://user:…@host:2113?tls=true`; nodes of a cluster separated by commas",
+    ),
+    key("log.name", Text, "portus", "how the names of the log's streams begin on that server"),
     key("policy.delete_enabled", Switch, "true", "whether anything may be deleted at all"),
     key("policy.delete_contributors", Switch, "false", "whether contributors delete images"),
     key(

@@ -1,0 +1,444 @@
+//! The one task of a process that writes.
+//!
+//! The log is one stream of the server, and each write says at which revision it expects that
+//! stream. So a write that succeeds proves that nothing came in between: whatever was looked up
+//! before (which keys and ids are known, where streams stand) was true when it was written. A
+//! write whose outcome is unknown is settled by reading on: it is there, or whatever is written
+//! next at that revision keeps it out for ever.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use domain::event::{EventId, Position, Recorded, StreamName, Version};
+use domain::log::{EncodedAppend, Expected, LogError, MAX_COMMANDS, Outcome};
+use eventstore::{EventData, ExpectedRevision};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::all;
+use crate::connection::{Again, NotWritten, Trouble};
+use crate::frame::{self, Entry, Place, Placed};
+use crate::journal::Journal;
+
+/// The most events of one write; one command alone may have more.
+const MAX_EVENTS: usize = 2_000;
+
+/// A command that waits, and who waits for it.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) command: EncodedAppend,
+    pub(crate) answer: oneshot::Sender<Result<Outcome, LogError>>,
+}
+
+pub(crate) struct Writer {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) waiting: mpsc::Receiver<Waiting>,
+    pub(crate) queued_bytes: Arc<AtomicUsize>,
+    /// The last batch could not be written: until one is, nobody is kept waiting for tries.
+    pub(crate) down: bool,
+}
+
+/// What makes a command a repetition.
+enum Repeat<'a> {
+    Id(EventId),
+    Key(&'a str),
+}
+
+/// What a batch comes to, when the log stands at `base`.
+struct Plan {
+    base: u64,
+    outcomes: Vec<Outcome>,
+    events: Vec<EventData>,
+    entries: Vec<Entry>,
+}
+
+impl Writer {
+    /// Writes until nobody can append any more and nothing waits.
+    pub(crate) async fn run(mut self) {
+        let mut gathered: VecDeque<Waiting> = VecDeque::new();
+        loop {
+            if gathered.is_empty() {
+                let mut first = Vec::with_capacity(64);
+                if self.waiting.recv_many(&mut first, MAX_COMMANDS).await == 0 {
+                    return;
+                }
+                gathered.extend(first);
+            }
+            while gathered.len() < MAX_COMMANDS
+                && let Ok(next) = self.waiting.try_recv()
+            {
+                gathered.push_back(next);
+            }
+            metrics::gauge!("portus_append_queue_depth")
+                .set((self.waiting.len() + gathered.len()) as f64);
+            let batch = take(&mut gathered, self.journal.options.batch_bytes);
+            self.write(batch).await;
+        }
+    }
+
+    async fn write(&mut self, batch: Vec<Waiting>) {
+        let (commands, answers): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|Waiting { command, answer }| (command, answer)).unzip();
+        self.journal.forget_versions();
+        let written = Box::pin(self.persist(&commands)).await;
+        self.down = written.is_err();
+        // Whoever has an answer may come with as much again.
+        let bytes = commands.iter().map(EncodedAppend::bytes).sum();
+        self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        match written {
+            Ok(outcomes) => {
+                count(&commands, &outcomes);
+                for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                    // Whoever has gone away does not want to know.
+                    let _ = answer.send(Ok(outcome));
+                }
+            }
+            Err(error) => {
+                let error = error.to_string();
+                tracing::error!(error, appends = answers.len(), "the log does not answer");
+                for answer in answers {
+                    let _ = answer.send(Err(LogError::Unavailable(error.clone())));
+                }
+            }
+        }
+    }
+
+    /// Tries until it is written, or patience is at an end.
+    async fn persist(&self, batch: &[EncodedAppend]) -> Result<Vec<Outcome>, Trouble> {
+        let patience = if self.down { Duration::ZERO } else { self.journal.options.patience };
+        self.journal.room().await.map_err(trouble)?;
+        let lying = self.lay(batch).await?;
+        let (mut again, mut perhaps_written) = (Again::new(patience), false);
+        loop {
+            let plan = self.plan(batch, lying.as_deref()).await.map_err(trouble)?;
+            if plan.events.is_empty() {
+                if self.holds(&plan).await? {
+                    return self.settle(batch, plan.outcomes, perhaps_written).await;
+                }
+                continue;
+            }
+            let (base, log) = (plan.base, &self.journal.names.log);
+            let written = self.journal.connection.append_once(log, at(base), plan.events).await;
+            match written {
+                Ok(_) if perhaps_written => {
+                    // The server may have found the earlier try, with that one's time.
+                    self.journal.follow().await.map_err(trouble)?;
+                    return self.settle(batch, plan.outcomes, true).await;
+                }
+                Ok(_) => {
+                    self.journal.take_in(plan.entries, true).map_err(trouble)?;
+                    return Ok(plan.outcomes);
+                }
+                Err(NotWritten::Conflict(actual)) => {
+                    self.journal.follow().await.map_err(trouble)?;
+                    if self.journal.known().head <= base {
+                        let text = format!("{log} stands at {actual:?}, before what it held");
+                        return Err(Trouble::Hopeless(text));
+                    }
+                }
+                Err(NotWritten::Trouble(trouble)) => {
+                    perhaps_written |= matches!(trouble, Trouble::Unknown(_));
+                    again.after(trouble).await?;
+                    if perhaps_written {
+                        self.journal.follow().await.map_err(self::trouble)?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether what a plan says, which writes nothing, is true now: duplicates always are, and a
+    /// conflict is if the log still stands where it was looked at.
+    async fn holds(&self, plan: &Plan) -> Result<bool, Trouble> {
+        if !plan.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Conflict { .. })) {
+            return Ok(true);
+        }
+        self.journal.follow().await.map_err(trouble)?;
+        Ok(self.journal.known().head == plan.base)
+    }
+
+    /// The events of a command that is too large for one write are written beforehand, to a
+    /// stream of their own; the log then gets links to them, all at once. What is left behind by
+    /// a command that comes to nothing is in nobody's way.
+    async fn lay(&self, batch: &[EncodedAppend]) -> Result<Option<Vec<Place>>, Trouble> {
+        let (limit, [command]) = (self.journal.options.batch_bytes, batch) else {
+            return Ok(None);
+        };
+        if size(command) <= limit {
+            return Ok(None);
+        }
+        let parts = self.journal.names.parts(Uuid::now_v7());
+        let (mut places, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for (number, event) in command.events.iter().enumerate() {
+            let key = command.key.as_deref().filter(|_| number == 0);
+            let size = frame::size(event, &command.stream, key);
+            if bytes + size > limit && !part.is_empty() {
+                self.lay_part(&parts, places.len(), std::mem::take(&mut part)).await?;
+                places.extend(places_of(&parts, places.len(), number));
+                bytes = 0;
+            }
+            bytes += size;
+            part.push(frame::event(event, &command.stream, key, None).map_err(hopeless)?);
+        }
+        self.lay_part(&parts, places.len(), part).await?;
+        places.extend(places_of(&parts, places.len(), command.events.len()));
+        Ok(Some(places))
+    }
+
+    async fn lay_part(
+        &self,
+        stream: &str,
+        from: usize,
+        events: Vec<EventData>,
+    ) -> Result<(), Trouble> {
+        let last = (from + events.len()) as u64 - 1;
+        let patience = self.journal.options.patience;
+        match self.journal.connection.append(stream, at(from as u64), events, patience).await {
+            // An earlier try got through: nobody else writes there.
+            Err(NotWritten::Conflict(Some(actual))) if actual == last => Ok(()),
+            Ok(_) => Ok(()),
+            Err(NotWritten::Trouble(trouble)) => Err(trouble),
+            Err(NotWritten::Conflict(actual)) => {
+                Err(Trouble::Refused(format!("{stream} stands at {actual:?}")))
+            }
+        }
+    }
+
+    /// What the batch comes to as things stand.
+    async fn plan(
+        &self,
+        batch: &[EncodedAppend],
+        lying: Option<&[Place]>,
+    ) -> Result<Plan, LogError> {
+        let journal = &self.journal;
+        let (base, recorded_at) = {
+            let known = journal.known();
+            (known.head, known.recorded_at)
+        };
+        let known = self.known(batch).await?;
+        let mut versions = self.versions(batch, &known).await?;
+        let now = journal.options.clock.now();
+        let now = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
+        let now = recorded_at.map_or(now, |last| now.max(last));
+        let mut plan = Plan { base, outcomes: Vec::new(), events: Vec::new(), entries: Vec::new() };
+        for (command, known) in batch.iter().zip(known) {
+            if let Some(first) = known {
+                plan.outcomes.push(Outcome::Duplicate { first: Position(first) });
+                continue;
+            }
+            let version = versions.entry(&command.stream).or_insert(None);
+            let met = match command.expected {
+                Expected::Any => true,
+                Expected::NoStream => version.is_none(),
+                Expected::Exact(expected) => *version == Some(expected),
+            };
+            if !met {
+                plan.outcomes.push(Outcome::Conflict { actual: *version });
+                continue;
+            }
+            let next = version.map_or(0, |last| last.0 + 1);
+            let last = Version(next + command.events.len() as u64 - 1);
+            *version = Some(last);
+            let first = plan.add(command, next, now, lying, &journal.names.log)?;
+            plan.outcomes.push(Outcome::Appended {
+                first,
+                last: Position(first.0 + command.events.len() as u64 - 1),
+                version: last,
+                recorded_at: now,
+            });
+        }
+        Ok(plan)
+    }
+
+    /// For each command the first position of what it repeats, if it repeats something.
+    async fn known(&self, batch: &[EncodedAppend]) -> Result<Vec<Option<u64>>, LogError> {
+        let mut lookups = Vec::new();
+        for (number, command) in batch.iter().enumerate() {
+            let ids = command.events.iter().map(|event| self.repeats(number, Repeat::Id(event.id)));
+            lookups.extend(ids);
+            let key = command.key.as_deref();
+            lookups.extend(key.map(|key| self.repeats(number, Repeat::Key(key))));
+        }
+        let found = all(lookups).await?;
+        let mut known = vec![None; batch.len()];
+        for (number, position) in found {
+            let earliest: &mut Option<u64> = &mut known[number];
+            *earliest = earliest.iter().copied().chain(position).min();
+        }
+        Ok(known)
+    }
+
+    /// Where the streams of the commands stand.
+    async fn versions<'a>(
+        &self,
+        batch: &'a [EncodedAppend],
+        known: &[Option<u64>],
+    ) -> Result<HashMap<&'a StreamName, Option<Version>>, LogError> {
+        let new = batch.iter().zip(known).filter(|(_, known)| known.is_none());
+        let streams: HashSet<&StreamName> = new.map(|(command, _)| &command.stream).collect();
+        let lookups = streams.into_iter().map(|stream| self.version(stream)).collect();
+        Ok(all(lookups).await?.into_iter().collect())
+    }
+
+    async fn version<'a>(
+        &self,
+        stream: &'a StreamName,
+    ) -> Result<(&'a StreamName, Option<Version>), LogError> {
+        Ok((stream, self.journal.version(stream).await?))
+    }
+
+    /// Where in the log something is that a command repeats.
+    async fn repeats(
+        &self,
+        command: usize,
+        what: Repeat<'_>,
+    ) -> Result<(usize, Option<u64>), LogError> {
+        let position = match what {
+            Repeat::Id(id) => self.journal.position_of_id(id).await?,
+            Repeat::Key(key) => self.journal.position_of_key(key).await?,
+        };
+        Ok((command, position))
+    }
+
+    /// After a write whose outcome was unknown: what begins with our own event is what we wrote
+    /// ourselves, and is said as such, so that nobody takes their own append for somebody else's.
+    async fn settle(
+        &self,
+        batch: &[EncodedAppend],
+        mut outcomes: Vec<Outcome>,
+        perhaps_written: bool,
+    ) -> Result<Vec<Outcome>, Trouble> {
+        if !perhaps_written {
+            return Ok(outcomes);
+        }
+        for (command, outcome) in batch.iter().zip(&mut outcomes) {
+            let (Outcome::Duplicate { first } | Outcome::Appended { first, .. }) = outcome else {
+                continue;
+            };
+            let first = *first;
+            let entry = self.journal.entry(first.0 - 1).await.map_err(trouble)?;
+            let entry = entry.ok_or_else(|| Trouble::Unknown(format!("{} is gone", first.0)))?;
+            if command.events.first().is_some_and(|event| event.id == entry.recorded.id) {
+                let more = command.events.len() as u64 - 1;
+                *outcome = Outcome::Appended {
+                    first,
+                    last: Position(first.0 + more),
+                    version: Version(entry.recorded.version.0 + more),
+                    recorded_at: entry.recorded.recorded_at,
+                };
+            } else if matches!(outcome, Outcome::Appended { .. }) {
+                let text = format!("{} is not what was written there", first.0);
+                return Err(Trouble::Unknown(text));
+            }
+        }
+        Ok(outcomes)
+    }
+}
+
+impl Plan {
+    /// Adds a command's events, from that version on, and gives the first one's position.
+    fn add(
+        &mut self,
+        command: &EncodedAppend,
+        version: u64,
+        now: Timestamp,
+        lying: Option<&[Place]>,
+        log: &str,
+    ) -> Result<Position, LogError> {
+        let first = self.base + self.entries.len() as u64 + 1;
+        for (number, event) in command.events.iter().enumerate() {
+            let key = command.key.as_deref().filter(|_| number == 0);
+            let (position, version) = (first + number as u64, version + number as u64);
+            let placed = Placed { position, version, recorded: now.as_microsecond() };
+            let made = match lying.and_then(|places| places.get(number)) {
+                Some(place) => frame::link(log, place, placed),
+                None => frame::event(event, &command.stream, key, Some(placed)),
+            };
+            self.events.push(made.map_err(|error| LogError::Invalid(error.to_string()))?);
+            let lies = lying.and_then(|places| places.get(number)).cloned();
+            self.entries.push(Entry {
+                recorded: Recorded {
+                    position: Position(position),
+                    stream: command.stream.clone(),
+                    version: Version(version),
+                    id: event.id,
+                    kind: event.event.kind.clone(),
+                    schema: event.event.schema,
+                    class: event.event.class,
+                    recorded_at: now,
+                    occurred_at: event.occurred_at,
+                    meta: event.meta.clone(),
+                    data: event.event.data.clone(),
+                },
+                key: key.map(str::to_owned),
+                lies: lies
+                    .unwrap_or_else(|| Place { stream: log.to_owned(), revision: position - 1 }),
+            });
+        }
+        Ok(Position(first))
+    }
+}
+
+/// Takes from the front what may be written together: bounded in number and bytes, and ended
+/// before a command that repeats a key or an id of this batch. The next batch finds that one's
+/// twin in the log, and only so is it known whether the twin was written.
+fn take(waiting: &mut VecDeque<Waiting>, max_bytes: usize) -> Vec<Waiting> {
+    let (mut bytes, mut events, mut count) = (0, 0, 0);
+    let mut keys: HashSet<&str> = HashSet::new();
+    let mut ids: HashSet<EventId> = HashSet::new();
+    for Waiting { command, .. } in waiting.iter().take(MAX_COMMANDS) {
+        bytes += size(command);
+        events += command.events.len();
+        let fits = count == 0 || (bytes <= max_bytes && events <= MAX_EVENTS);
+        let repeats = command.key.as_ref().is_some_and(|key| !keys.insert(key))
+            || command.events.iter().any(|event| !ids.insert(event.id));
+        if !fits || repeats {
+            break;
+        }
+        count += 1;
+    }
+    waiting.drain(..count).collect()
+}
+
+fn size(command: &EncodedAppend) -> usize {
+    let key = |number: usize| command.key.as_deref().filter(|_| number == 0);
+    let events = command.events.iter().enumerate();
+    events.map(|(number, event)| frame::size(event, &command.stream, key(number))).sum()
+}
+
+fn places_of(stream: &str, from: usize, to: usize) -> impl Iterator<Item = Place> {
+    (from..to).map(move |at| Place { stream: stream.to_owned(), revision: at as u64 })
+}
+
+/// What a stream of so many events is expected to be.
+pub(crate) fn at(events: u64) -> ExpectedRevision {
+    events.checked_sub(1).map_or(ExpectedRevision::NoStream, ExpectedRevision::Exact)
+}
+
+fn hopeless(error: impl ToString) -> Trouble {
+    Trouble::Hopeless(error.to_string())
+}
+
+/// What the journal says already speaks of the log.
+fn trouble(error: LogError) -> Trouble {
+    match error {
+        LogError::Unavailable(text) | LogError::Invalid(text) => Trouble::Refused(text),
+        LogError::Busy => Trouble::Refused(error.to_string()),
+    }
+}
+
+fn count(batch: &[EncodedAppend], outcomes: &[Outcome]) {
+    let (mut appended, mut conflicts) = (0, 0);
+    for (command, outcome) in batch.iter().zip(outcomes) {
+        match outcome {
+            Outcome::Appended { .. } => appended += command.events.len() as u64,
+            Outcome::Conflict { .. } => conflicts += 1,
+            Outcome::Duplicate { .. } => (),
+        }
+    }
+    metrics::counter!("portus_events_appended_total").increment(appended);
+    metrics::counter!("portus_append_conflicts_total").increment(conflicts);
+}
