@@ -17,6 +17,7 @@ mod reading;
 mod settings;
 mod writer;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -149,7 +150,9 @@ impl EventStoreLog {
         let log = Self { journal: journal.clone(), queue, queued_bytes, tasks };
         caught_up?;
         let queued_bytes = log.queued_bytes.clone();
-        tokio::spawn(Writer { journal, waiting, queued_bytes, down: false }.run());
+        tokio::spawn(
+            Writer { journal, waiting, queued_bytes, down: false, unsure: HashSet::new() }.run(),
+        );
         Ok(Arc::new(log))
     }
 

@@ -31,13 +31,16 @@ pub enum SettingsError {
 /// The client reads certificates when it connects, in a task that panics where it cannot; so they
 /// are looked at here. It also reads those of the machine when it does not encrypt at all.
 pub(crate) fn read(url: &str) -> Result<ClientSettings, SettingsError> {
+    // The client waits so long before its first attempt, too, and its own half a second is long.
+    let url = &with(url, "discoveryInterval", "50");
+    let url = &with(url, "maxDiscoverAttempts", "20");
     // The parser's own words quote the whole string.
     let settings: ClientSettings = url.parse().map_err(|_| SettingsError::Unreadable)?;
     if settings.hosts().iter().any(|host| host.host.is_empty()) || settings.hosts().is_empty() {
         return Err(SettingsError::Unreadable);
     }
     if !settings.is_secure_mode_enabled() {
-        return without_roots(&settings);
+        return without_roots(url);
     }
     match settings.tls_ca_file() {
         Some(path) => certificates("tlsCAFile", path)?,
@@ -94,11 +97,24 @@ fn roots() -> Result<(), SettingsError> {
 }
 
 /// The same, with an empty file of certificates.
-fn without_roots(settings: &ClientSettings) -> Result<ClientSettings, SettingsError> {
-    const NAME: &str = "tls_ca_file";
-    let mut fields = serde_json::to_value(settings).map_err(|_| SettingsError::Unreadable)?;
-    fields[NAME] = "/dev/null".into();
-    serde_json::from_value(fields).map_err(|_| SettingsError::Unreadable)
+fn without_roots(url: &str) -> Result<ClientSettings, SettingsError> {
+    let url = with(url, "tlsCAFile", "/dev/null");
+    // Nobody needs to be told that this file is not used.
+    let silence = tracing::subscriber::NoSubscriber::default();
+    tracing::subscriber::with_default(silence, || url.parse())
+        .map_err(|_| SettingsError::Unreadable)
+}
+
+/// With a parameter, unless it has that one.
+fn with(url: &str, name: &str, value: &str) -> String {
+    let parameters = url.split_once('?').map(|(_, parameters)| parameters);
+    let names = parameters.into_iter().flat_map(|text| text.split('&'));
+    let mut names = names.filter_map(|text| text.split('=').next());
+    if names.any(|named| named.eq_ignore_ascii_case(name)) && name != "tlsCAFile" {
+        return url.to_owned();
+    }
+    let joint = if parameters.is_some() { '&' } else { '?' };
+    format!("{url}{joint}{name}={value}")
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ use crate::journal::Journal;
 
 /// The most events of one write; one command alone may have more.
 const MAX_EVENTS: usize = 2_000;
+/// The most events that are remembered because nobody knows whether they were written.
+const UNSURE: usize = 100_000;
 
 /// A command that waits, and who waits for it.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub(crate) struct Writer {
     pub(crate) queued_bytes: Arc<AtomicUsize>,
     /// The last batch could not be written: until one is, nobody is kept waiting for tries.
     pub(crate) down: bool,
+    /// Events of batches whose outcome was never known.
+    pub(crate) unsure: HashSet<EventId>,
 }
 
 /// What makes a command a repetition.
@@ -107,26 +111,54 @@ impl Writer {
     }
 
     /// Tries until it is written, or patience is at an end.
-    async fn persist(&self, batch: &[EncodedAppend]) -> Result<Vec<Outcome>, Trouble> {
+    async fn persist(&mut self, batch: &[EncodedAppend]) -> Result<Vec<Outcome>, Trouble> {
+        let mut perhaps_written = false;
+        let written = self.attempt(batch, &mut perhaps_written).await;
+        let ids = batch.iter().flat_map(|command| &command.events).map(|event| event.id);
+        match &written {
+            Ok(_) => ids.for_each(|id| {
+                self.unsure.remove(&id);
+            }),
+            Err(_) if perhaps_written => {
+                if self.unsure.len() > UNSURE {
+                    self.unsure.clear(); // hours of nothing but failures; links tell by now
+                }
+                self.unsure.extend(ids);
+            }
+            Err(_) => (),
+        }
+        written
+    }
+
+    async fn attempt(
+        &self,
+        batch: &[EncodedAppend],
+        perhaps_written: &mut bool,
+    ) -> Result<Vec<Outcome>, Trouble> {
         let patience = if self.down { Duration::ZERO } else { self.journal.options.patience };
         self.journal.room().await.map_err(trouble)?;
         let lying = self.lay(batch).await?;
-        let (mut again, mut perhaps_written) = (Again::new(patience), false);
+        let mut again = Again::new(patience);
+        let mut events = batch.iter().flat_map(|command| &command.events);
+        let unsure = events.any(|event| self.unsure.contains(&event.id));
+        if unsure {
+            self.journal.follow().await.map_err(trouble)?;
+        }
         loop {
             let plan = self.plan(batch, lying.as_deref()).await.map_err(trouble)?;
             if plan.events.is_empty() {
                 if self.holds(&plan).await? {
-                    return self.settle(batch, plan.outcomes, perhaps_written).await;
+                    return self.settle(batch, plan.outcomes, *perhaps_written).await;
                 }
                 continue;
             }
             let (base, log) = (plan.base, &self.journal.names.log);
             let written = self.journal.connection.append_once(log, at(base), plan.events).await;
             match written {
-                Ok(_) if perhaps_written => {
+                Ok(_) if *perhaps_written || unsure => {
                     // The server may have found the earlier try, with that one's time.
                     self.journal.follow().await.map_err(trouble)?;
-                    return self.settle(batch, plan.outcomes, true).await;
+                    return self.settle(batch, plan.outcomes, *perhaps_written).await;
                 }
                 Ok(_) => {
                     self.journal.take_in(plan.entries, true).map_err(trouble)?;
@@ -140,9 +172,9 @@ impl Writer {
                     }
                 }
                 Err(NotWritten::Trouble(trouble)) => {
-                    perhaps_written |= matches!(trouble, Trouble::Unknown(_));
+                    *perhaps_written |= matches!(trouble, Trouble::Unknown(_));
                     again.after(trouble).await?;
-                    if perhaps_written {
+                    if *perhaps_written {
                         self.journal.follow().await.map_err(self::trouble)?;
                     }
                 }
@@ -311,14 +343,12 @@ impl Writer {
         mut outcomes: Vec<Outcome>,
         perhaps_written: bool,
     ) -> Result<Vec<Outcome>, Trouble> {
-        if !perhaps_written {
-            return Ok(outcomes);
-        }
         for (command, outcome) in batch.iter().zip(&mut outcomes) {
-            let (Outcome::Duplicate { first } | Outcome::Appended { first, .. }) = outcome else {
-                continue;
+            let first = match outcome {
+                Outcome::Appended { first, .. } => *first,
+                Outcome::Duplicate { first } if perhaps_written => *first,
+                _ => continue,
             };
-            let first = *first;
             let entry = self.journal.entry(first.0 - 1).await.map_err(trouble)?;
             let entry = entry.ok_or_else(|| Trouble::Unknown(format!("{} is gone", first.0)))?;
             if command.events.first().is_some_and(|event| event.id == entry.recorded.id) {

@@ -233,7 +233,7 @@ async fn a_write_that_is_carried_out_after_it_was_called_aborted_is_there_once()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_that_is_never_answered_is_there_once() {
     let double = Double::start().await;
-    let quick = EventStoreLogOptions { request: Duration::from_millis(300), ..options() };
+    let quick = EventStoreLogOptions { request: Duration::from_secs(1), ..options() };
     let log = EventStoreLog::open(&double.url(), quick).await.unwrap();
     double.faults().silent_after = 1;
     first(&put(&*log, one("s").key("k")).await);

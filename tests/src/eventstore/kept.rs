@@ -217,7 +217,11 @@ fn record(
 fn id(event: &ProposedMessage) -> Option<String> {
     match event.id.as_ref()?.value.as_ref()? {
         Value::String(text) => Some(text.clone()),
-        Value::Structured(_) => None,
+        Value::Structured(parts) => {
+            let (high, low) = (parts.most_significant_bits, parts.least_significant_bits);
+            let id = uuid::Uuid::from_u64_pair(high.cast_unsigned(), low.cast_unsigned());
+            Some(id.to_string())
+        }
     }
 }
 
