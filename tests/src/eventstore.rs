@@ -1,6 +1,11 @@
 //! An in-memory double of a server of the EventStoreDB client protocol, over real gRPC: what the
 //! log needs of it, and ways to fail that real ones have. It has nodes that share what they keep,
 //! as a cluster does; each has a runtime of its own, so that a killed one drops its connections.
+#![allow(
+    clippy::expect_used,
+    clippy::result_large_err,
+    reason = "a bench that cannot be set up fails the test that needs it; the protocol's error is large"
+)]
 
 mod kept;
 mod node;
