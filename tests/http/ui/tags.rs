@@ -1,7 +1,7 @@
 //! The tags of a repository, in their order, page after page.
 
 use domain::event::{Meta, NewEvent, StreamName};
-use domain::log::{Append, EventLog as _, Expected, Outcome};
+use domain::log::{Append, Expected, Outcome};
 use domain::namespace::Visibility;
 use tests::site::Site;
 
