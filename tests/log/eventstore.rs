@@ -394,7 +394,7 @@ async fn an_append_larger_than_a_server_takes_goes_in_whole_or_not_at_all() {
     let log = open(&double).await;
     let text = "x".repeat(40_000);
     let large = || append("s", (0..60).map(|_| fact(&text)).collect());
-    assert!(60 * 40_000 > 2 * MAX_APPEND_SIZE);
+    const { assert!(60 * 40_000 > 2 * MAX_APPEND_SIZE) };
     put(&*log, one("s")).await;
     {
         let mut faults = double.faults();
