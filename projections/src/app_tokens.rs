@@ -1,6 +1,7 @@
 //! Application tokens. Their secrets' hashes are in the vault.
 
 use domain::app_token::TokenId;
+use domain::event::Sealed;
 use domain::name::UserName;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -28,6 +29,30 @@ row! {
         pub revoked_at: Option<Timestamp>,
         /// When it was made.
         pub created_at: Timestamp,
+        /// When it was last used, as far as facts tell: reading over REST leaves none.
+        pub used_at: Option<Timestamp>,
+        /// With [`Self::seal_box`]: client address and user agent of the last use, sealed.
+        pub seal_key: Option<String>,
+        /// Ciphertext.
+        pub seal_box: Option<String>,
+        /// The fact that tells of the last use.
+        pub event_id: Option<Uuid>,
+        /// Id of the registry's token that was made of it, when it was used for one.
+        pub jti: Option<String>,
+    }
+}
+
+impl AppTokenRow {
+    /// Client address and user agent of the last use, sealed, with the associated data that opens
+    /// them.
+    #[must_use]
+    pub fn sealed(&self) -> Option<(Sealed, Vec<u8>)> {
+        let (key, data) = (self.seal_key.clone()?, self.seal_box.clone()?);
+        let associated = match &self.jti {
+            Some(jti) => jti.as_bytes().to_vec(),
+            None => self.event_id?.as_bytes().to_vec(),
+        };
+        Some((Sealed { key, data }, associated))
     }
 }
 
@@ -35,8 +60,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, token, user_name, label, scopes, namespaces, expires_at, revoked_at,
-                created_at
-             FROM app_tokens ",
+                created_at, used_at, seal_key, seal_box, event_id, jti
+             FROM app_tokens LEFT JOIN token_uses USING (token) ",
             $rest
         )
     };

@@ -177,6 +177,7 @@ plain_columns!(
     Vec<String>,
     Option<Vec<String>>,
     uuid::Uuid,
+    Option<uuid::Uuid>,
     serde_json::Value
 );
 

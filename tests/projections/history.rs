@@ -7,7 +7,9 @@ use domain::admin::AdminEvent;
 use domain::app_token::{AppTokenEvent, TokenId, TokenScope};
 use domain::auth::{AuthEvent, ScopeDecision, TokenDecision};
 use domain::digest::{Descriptor, Digest};
-use domain::event::{Actor, Door, Event, EventId, Meta, NewEvent, Position, Sealed, StreamName};
+use domain::event::{
+    Actor, Credential, Door, Event, EventId, Meta, NewEvent, Position, Sealed, StreamName,
+};
 use domain::log::{Append, EventLog, Expected, LogError, Outcome};
 use domain::name::{NamespaceName, RegistryName, RepositoryName, TagName, TeamName, UserName};
 use domain::namespace::{Grant, GrantId, Grantee, Holder, NamespaceEvent, Visibility};
@@ -274,10 +276,12 @@ impl World {
         if self.n(2) == 0 {
             return AuthEvent::SignedIn { user: self.user(), door: Door::Web };
         }
+        let token = TokenId(Uuid::from_u128(self.n(9) as u128));
+        let credential = (self.n(3) > 0).then_some(Credential::AppToken { id: token });
         let decision = |refused: Option<&str>, user: UserName, at| TokenDecision {
             at,
             subject: Actor::User { name: user },
-            credential: None,
+            credential,
             service: "main.example".to_owned(),
             scopes: vec![ScopeDecision {
                 asked: "repository:a/x:pull,push".to_owned(),

@@ -45,7 +45,7 @@ use crate::registry::token::{ANSWER_WITHIN, TokenState};
 use crate::registry_child::{RegistryChild, Settings as RegistrySetup};
 use crate::supervise::{Fatal, Stage, Supervisor};
 use crate::ui::{Listeners, SignUps, SiteFacts, UiState};
-use crate::{demo, router, server, telemetry};
+use crate::{demo, router, server, sweeper, telemetry};
 
 /// How long the registry may take to answer after its start.
 const REGISTRY_PATIENCE: Duration = Duration::from_secs(30);
@@ -338,6 +338,16 @@ impl Parts {
             bootstrap: bootstrap.clone(),
             budgets: Budgets::new(config.api, ground.desk.clock.clone()),
         };
+        supervisor.keep(Stage::Recorder, "clearing away what is over", {
+            let (desk, sessions) = (ground.desk.clone(), api.auth.sessions.clone());
+            move |stop| {
+                let (desk, sessions) = (desk.clone(), sessions.clone());
+                async move {
+                    sweeper::run(desk, sessions, stop).await;
+                    Ok::<_, String>(())
+                }
+            }
+        });
         let resets = resets(config, ground, &api.auth, supervisor)?;
         let health = health(config, ground, &graph, &search, &runner);
         upkeep(metrics.clone(), supervisor);
@@ -358,6 +368,7 @@ impl Parts {
                 external_url_from: config.http.external_url_from.clone(),
                 keys: ground.data.join(KEYS),
                 managed: config.registry.as_ref().filter(|r| r.managed).map(|r| r.name.clone()),
+                token_uses: config.token.decisions == Decisions::All,
             }),
         };
         let notifications = NotificationsState {

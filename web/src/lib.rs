@@ -20,6 +20,7 @@ pub mod registry_child;
 pub mod router;
 pub mod server;
 pub mod supervise;
+pub mod sweeper;
 pub mod telemetry;
 mod texts;
 pub mod ui;

@@ -127,6 +127,8 @@ pub struct SiteFacts {
     pub keys: PathBuf,
     /// The registry that we start ourselves.
     pub managed: Option<RegistryName>,
+    /// Each answer of the token endpoint becomes a fact.
+    pub token_uses: bool,
 }
 
 /// Every page, on one page. Answers everything that no other router does: it belongs last.

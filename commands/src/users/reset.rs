@@ -93,7 +93,7 @@ impl Resets {
             if let (ResetAnswer::Mail, Some(address)) = (answer, address) {
                 let now = desk.clock.now();
                 let good_until = now + self.life;
-                let secret = desk.vault.new_reset(&user, now, good_until).await?;
+                let secret = desk.vault.new_reset(&user, good_until).await?;
                 mails.push(ResetMail { user, address, secret });
             }
         }

@@ -13,8 +13,8 @@ pub const KEPT_HOURS: i64 = 24;
 /// For how many seconds a try without an answer keeps others waiting: longer than any request may
 /// take. After that it is taken for dead, and whoever asks again takes over.
 pub const LEASE_SECONDS: i64 = 40;
-/// The most old answers that one request clears away.
-const SWEPT: i64 = 100;
+/// The most old answers that one statement clears away.
+const SWEPT: u64 = 1_000;
 
 /// The place of one request's answer: a keyed hash of whoever asks and their key.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +65,6 @@ impl Vault {
         let (tag, print) = (self.keyed(&[who, key]), self.keyed(request));
         let over = (now - KEPT_HOURS.hours()).to_sqlx();
         let lease = (now + LEASE_SECONDS.seconds()).to_sqlx();
-        sqlx::query(SWEEP).bind(over).bind(SWEPT).execute(pool).await?;
         loop {
             sqlx::query(FORGET_OLD).bind(tag).bind(over).execute(pool).await?;
             let mut seed = [0; 32];
@@ -125,6 +124,24 @@ impl Vault {
     pub async fn unanswered(&self, Tag(tag): Tag) -> Result<(), VaultError> {
         sqlx::query(RELEASE).bind(tag).execute(&self.0.pool).await?;
         Ok(())
+    }
+
+    /// Clears away the answers that nobody gets again, and says how many they were.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError`] when the vault does not serve; some may be gone then.
+    pub async fn sweep_answers(&self, now: Timestamp) -> Result<u64, VaultError> {
+        let over = (now - KEPT_HOURS.hours()).to_sqlx();
+        let mut all = 0;
+        loop {
+            let swept = sqlx::query(SWEEP).bind(over).bind(SWEPT.cast_signed());
+            let swept = swept.execute(&self.0.pool).await?.rows_affected();
+            all += swept;
+            if swept < SWEPT {
+                return Ok(all);
+            }
+        }
     }
 
     /// A keyed hash, so that whoever reads the table cannot guess what was asked.

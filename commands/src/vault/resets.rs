@@ -39,12 +39,10 @@ impl Vault {
     pub async fn new_reset(
         &self,
         user: &UserName,
-        now: Timestamp,
         good_until: Timestamp,
     ) -> Result<Zeroizing<String>, VaultError> {
         let mut secret = Zeroizing::new([0; SECRET_BYTES]);
         seal::fill(&mut *secret);
-        sqlx::query(SWEEP).bind(now.to_sqlx()).execute(&self.0.pool).await?;
         sqlx::query(WRITE)
             .bind(Sha256::digest(*secret).as_slice())
             .bind(user.as_str())
@@ -79,6 +77,16 @@ impl Vault {
         now: Timestamp,
     ) -> Result<Option<UserName>, VaultError> {
         self.look(TAKE, secret, now).await
+    }
+
+    /// Clears away the links whose time is over, and says how many they were.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError`] when the vault does not serve.
+    pub async fn sweep_resets(&self, now: Timestamp) -> Result<u64, VaultError> {
+        let swept = sqlx::query(SWEEP).bind(now.to_sqlx()).execute(&self.0.pool).await?;
+        Ok(swept.rows_affected())
     }
 
     async fn look(

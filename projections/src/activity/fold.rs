@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use domain::admin::AdminEvent;
-use domain::app_token::AppTokenEvent;
+use domain::app_token::{AppTokenEvent, TokenId};
 use domain::auth::{AuthEvent, Claimed, ResetAnswer, TokenDecision};
 use domain::comment::CommentEvent;
-use domain::event::{Actor, Class, Encoded, Event, Fact, Sealed};
+use domain::event::{Actor, Class, Credential, Encoded, Event, Fact, Sealed};
 use domain::name::{NamespaceName, RegistryName, RepositoryName, TeamName, UserName};
 use domain::namespace::NamespaceEvent;
 use domain::registry::{ContentEvent, PullMethod, RegistryEvent};
@@ -40,6 +40,25 @@ table!(
     "registry, name",
     "id",
     "excluded.id"
+);
+
+/// The last use of an application token, by the table's columns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct TokenUseRow {
+    token: Uuid,
+    used_at: Timestamp,
+    seal_key: Option<String>,
+    seal_box: Option<String>,
+    event_id: Uuid,
+    jti: Option<String>,
+}
+table!(
+    TokenUseRow,
+    TokenUseKey { token: Uuid },
+    "token_uses",
+    "token",
+    "used_at, seal_key, seal_box, event_id, jti",
+    "excluded.used_at, excluded.seal_key, excluded.seal_box, excluded.event_id, excluded.jti"
 );
 
 /// One row of the feed, by the table's columns. What is not there is not written: that is half of
@@ -92,11 +111,15 @@ impl Projection for Activity {
     }
 
     fn code(&self) -> i32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {
-        &[("activity_namespaces", "registry, name"), ("activity", "position, index")]
+        &[
+            ("activity_namespaces", "registry, name"),
+            ("activity", "position, index"),
+            ("token_uses", "token"),
+        ]
     }
 
     fn class(&self) -> Option<Class> {
@@ -110,7 +133,9 @@ impl Projection for Activity {
         }
         namespaces.load(db).await?;
         let mut entries = Vec::with_capacity(facts.len());
+        let mut uses = Working::<TokenUseRow>::default();
         for fact in facts {
+            use_of_tokens(fact, &mut uses);
             if let Event::Namespace(NamespaceEvent::Created { registry, namespace, .. }) =
                 &fact.event
             {
@@ -126,10 +151,35 @@ impl Projection for Activity {
             }
         }
         namespaces.store(db).await?;
+        uses.store(db).await?;
         if !entries.is_empty() {
             sqlx::query(STORE).bind(json(&entries)?).execute(db).await?;
         }
         Ok(())
+    }
+}
+
+/// Facts come in the log's order, so the last one told is the last use: no row is read before it is
+/// written.
+fn use_of_tokens(fact: &Fact, uses: &mut Working<TokenUseRow>) {
+    let mut used = |shown: &Option<Credential>, at: Timestamp, sealed: &Option<Sealed>, jti| {
+        let Some(Credential::AppToken { id: TokenId(token) }) = *shown else { return };
+        let row = TokenUseRow {
+            token,
+            used_at: micros(at),
+            seal_key: sealed.as_ref().map(|sealed| sealed.key.clone()),
+            seal_box: sealed.as_ref().map(|sealed| sealed.data.clone()),
+            event_id: fact.id.0,
+            jti,
+        };
+        uses.set(TokenUseKey { token }, Some(row));
+    };
+    used(&fact.meta.credential, fact.occurred_at, &fact.meta.sealed, None);
+    if let Event::Auth(AuthEvent::TokensDecided { decisions }) = &fact.event {
+        for decision in decisions.iter() {
+            let jti = Some(decision.jti.clone());
+            used(&decision.credential, decision.at, &decision.sealed, jti);
+        }
     }
 }
 

@@ -187,6 +187,15 @@ async fn application_tokens_are_ones_own() {
     }
     let listed = bench.get(&alice, at).await.is(200);
     assert_eq!(listed.all("application"), ["laptop"]);
+    assert_eq!(listed.body[0]["last_used_at"], Value::Null);
+    let secret = made.body["plain_token"].as_str().unwrap().to_owned();
+    let laptop = Shows::PortusAuth("alice".into(), secret);
+    bench.get(&laptop, "/users/self").await.is(200);
+    let listed = bench.get(&alice, at).await.is(200);
+    assert_eq!(listed.body[0]["last_used_at"], Value::Null, "reading leaves no fact");
+    bench.post(&laptop, "/teams", json!({ "name": "crew" })).await.is(201);
+    let listed = bench.get(&alice, at).await.is(200);
+    assert_eq!(listed.body[0]["last_used_at"], "2026-11-22T12:00:00Z");
     assert!(listed.body[0].get("plain_token").is_none());
 
     // Bob finds nothing; an administrator sees that it is there, and can end it, but not make one.

@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use commands::desk::Origin;
+use domain::event::Position;
+use domain::name::UserName;
 use http::{HeaderValue, Method};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use web::api::{IDEMPOTENCY_KEY, MAX_KEY_BYTES};
+use web::sweeper::sweep;
 
 use super::bench::{Answer, Bench, PASSWORD, Shows};
 
@@ -181,14 +185,44 @@ async fn a_key_holds_for_a_day_and_no_longer() {
     let anew = post(&bench, &alice, "k", path, body.clone()).await.is(201);
     assert!(!replayed(&anew));
     assert_ne!(anew.body["id"], made.body["id"]);
-    // And what was kept is gone, whoever comes next.
-    bench.pass(SignedDuration::from_secs(24 * 3_600 + 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_over_is_cleared_away_and_nothing_else() {
+    let bench = Bench::new().await;
+    let alice = bench.person("alice").await;
+    let (owner, auth) = (&bench.database.owner, &bench.state.auth);
+    let path = "/users/self/application_tokens";
+    let begin = async || {
+        let now = auth.desk.clock.now();
+        let name: UserName = "alice".parse().unwrap();
+        auth.sessions.begin(&name, Position(1), &Origin::default()).await.unwrap();
+        let hour = now + SignedDuration::from_hours(1);
+        auth.desk.vault.new_reset(&name, hour).await.unwrap();
+    };
+    // More than one statement takes.
+    sqlx::query(
+        "INSERT INTO vault.answers (tag, print, seed, begun_at, leased_until)
+         SELECT sha256(n::text::bytea), sha256('p'), 'seed', '2026-11-22Z', '2026-11-22Z'
+         FROM generate_series(1, 2500) n",
+    )
+    .execute(owner)
+    .await
+    .unwrap();
+    post(&bench, &alice, "k", path, json!({ "application": "ci" })).await.is(201);
+    begin().await;
+    assert_eq!(sweep(&auth.desk, &auth.sessions).await.unwrap(), 0);
+
+    bench.pass(SignedDuration::from_hours(30 * 24));
     post(&bench, &alice, "next", path, json!({ "application": "cd" })).await.is(201);
-    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM vault.answers")
-        .fetch_one(&bench.database.owner)
-        .await
-        .unwrap();
-    assert_eq!(rows, 1);
+    begin().await;
+    assert_eq!(sweep(&auth.desk, &auth.sessions).await.unwrap(), 2_501 + 1 + 1);
+    for table in ["answers", "sessions", "password_resets"] {
+        let sql = format!("SELECT count(*) FROM vault.{table}");
+        let rows: i64 =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(owner).await.unwrap();
+        assert_eq!(rows, 1, "{table}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -156,6 +156,11 @@ async fn a_token_is_shown_once_works_and_is_revoked() {
     for guess in ["", "not the password"] {
         let wrong = browser.submit(&page, "/me/tokens", &filled(guess)).await;
         assert_eq!((wrong.status.as_u16(), wrong.count("#password-wrong")), (422, 1));
+        for kept in ["#label[value=laptop]", "[name=push][checked]", "option[value='30'][selected]"]
+        {
+            assert_eq!(wrong.count(kept), 1, "{kept} is not to be typed again");
+        }
+        assert_eq!(wrong.count("#password[value='']"), 1);
         assert_eq!(wrong.count("tbody tr"), 0, "a session alone makes no token");
     }
     let filled = filled(own.as_str());
@@ -167,7 +172,17 @@ async fn a_token_is_shown_once_works_and_is_revoked() {
 
     let answer = site.token_with("alice", &secret, "repository:alice/x:pull,push").await;
     assert!(answer.starts_with("200") && answer.contains("push"), "{answer}");
-    let page = browser.open("/me/tokens").await;
+    // Decisions are recorded behind the answer.
+    let mut page = browser.open("/me/tokens").await;
+    for _ in 0..100 {
+        if !page.all("td[data-label='Last used']").contains(&"–".to_owned()) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        page = browser.open("/me/tokens").await;
+    }
+    let used = page.all("td[data-label='Last used']").concat();
+    assert!(used.starts_with("just now") && used.contains("127.0.0.1"), "{used}");
     assert!(!page.text.contains(&secret), "shown once");
     let gone = browser.submit(&page, "/me/tokens/revoke", &[]).await;
     assert_eq!((gone.path.as_str(), gone.count("tbody th")), ("/me/tokens", 0));

@@ -218,6 +218,9 @@ async fn no_page_is_more_work_in_a_larger_world() {
     site.stop().await;
 }
 
+/// Blocks from which on a page is looked at again.
+const SUSPICIOUS: i64 = 100;
+
 /// What one page was.
 #[derive(Debug)]
 struct Work {
@@ -250,7 +253,15 @@ impl Bench {
                     let path = ground.fill(path);
                     // The first time, connections read the catalogue.
                     self.ask(cookie, &path).await;
-                    let work = self.work(cookie, &path).await;
+                    let mut work = self.work(cookie, &path).await;
+                    // Not what the server did for itself meanwhile, such as a vacuum.
+                    for _ in 0..3 {
+                        if work.blocks < SUSPICIOUS {
+                            break;
+                        }
+                        let again = self.work(cookie, &path).await;
+                        work.blocks = work.blocks.min(again.blocks);
+                    }
                     all.insert(format!("{who} {}", ground.blank(&path)), work);
                 }
             }

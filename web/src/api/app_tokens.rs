@@ -74,6 +74,8 @@ pub(super) struct TokenEntity {
     namespaces: Option<Vec<String>>,
     expires_at: Timestamp,
     created_at: Timestamp,
+    /// When it was last used, as far as facts tell: for a token of the registry, or for a change.
+    last_used_at: Option<Timestamp>,
 }
 
 /// A new application token.
@@ -229,5 +231,6 @@ pub(super) fn entity(row: &AppTokenRow) -> TokenEntity {
         namespaces: row.namespaces.clone(),
         expires_at: row.expires_at,
         created_at: row.created_at,
+        last_used_at: row.used_at,
     }
 }

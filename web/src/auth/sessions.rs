@@ -105,6 +105,21 @@ impl Sessions {
         Self { idle, absolute, ..self }
     }
 
+    /// Clears away the sessions whose time is over, and says how many they were.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn sweep(&self) -> Result<u64, sqlx::Error> {
+        let now = self.clock.now();
+        let swept = sqlx::query(SWEEP)
+            .bind((now - self.idle).to_sqlx())
+            .bind((now - self.absolute).to_sqlx())
+            .execute(&self.pool)
+            .await?;
+        Ok(swept.rows_affected())
+    }
+
     /// Begins a session. Always a new secret: a cookie from before sign-in is good for nothing.
     ///
     /// # Errors
@@ -123,11 +138,6 @@ impl Sessions {
         let session = Session { user: user.clone(), since, preferences, secret };
         let agent = origin.user_agent.as_deref();
         let agent = agent.map(|agent| agent.chars().take(MAX_AGENT_CHARS).collect::<String>());
-        sqlx::query(SWEEP)
-            .bind((now - self.idle).to_sqlx())
-            .bind((now - self.absolute).to_sqlx())
-            .execute(&self.pool)
-            .await?;
         sqlx::query(BEGIN)
             .bind(session.hash())
             .bind(user.as_str())

@@ -67,6 +67,11 @@ words! {
     it_may: "It may" | "Es darf";
     made: "Made" | "Ausgestellt";
     good_until: "Good until" | "Gilt bis";
+    last_used: "Last used" | "Zuletzt benutzt";
+    last_used_text: "Whenever docker pulls or pushes with it, or a script changes something. Reading over REST is not recorded."
+        | "Wann immer docker damit lädt oder hochlädt oder ein Skript etwas ändert. Lesen über REST wird nicht aufgezeichnet.";
+    last_used_unrecorded: "This installation does not record each pull and push (audit.token_decisions), so a token may have been used later than shown."
+        | "Diese Installation zeichnet nicht jedes Laden und Hochladen auf (audit.token_decisions); ein Token kann also später benutzt worden sein als gezeigt.";
     expired: "expired" | "abgelaufen";
     revoke: "Revoke" | "Widerrufen";
     good_for: "It is good for" | "Es gilt";

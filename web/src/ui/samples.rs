@@ -348,6 +348,11 @@ fn app_token(text: &str) -> AppTokenRow {
         expires_at: before(1),
         revoked_at: None,
         created_at: before(100),
+        used_at: Some(before(2)),
+        seal_key: None,
+        seal_box: None,
+        event_id: None,
+        jti: None,
     }
 }
 
@@ -737,10 +742,18 @@ fn changing(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
     let token = app_token(text);
     let tokens = |full: bool| tokens::Tokens {
         user: mine(),
-        rows: if full { vec![token.clone()] } else { vec![] },
+        rows: match full {
+            true => vec![
+                tokens::Shown { row: token.clone(), address: None, program: None },
+                tokens::Shown { row: token.clone(), address: Some(mine()), program: Some(mine()) },
+            ],
+            false => vec![],
+        },
+        recorded: lang == Lang::En,
         made: full.then(mine),
         wrong: (!full).then(mine),
         wrong_password: (!full).then(|| lang.password_wrong()),
+        form: tokens::Create::called(if full { String::new() } else { mine() }),
         csrf: "token".to_owned(),
         registries: registries(),
         reader: reader(),

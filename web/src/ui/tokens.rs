@@ -38,7 +38,7 @@ const SCOPES: [(TokenScope, &str, Word); 6] = [
 const DAYS: [i64; 4] = [7, 30, 90, 365];
 
 /// What the form for a new token holds. Each scope is a box of its own.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(super) struct Create {
     #[serde(default)]
     label: String,
@@ -55,6 +55,21 @@ pub(super) struct Create {
 }
 
 impl Create {
+    /// As the form is at first, but for the label.
+    pub(super) fn called(label: String) -> Self {
+        Self {
+            label,
+            days: "90".to_owned(),
+            password: String::new(),
+            pull: None,
+            push: Some("on".to_owned()),
+            delete: None,
+            api_read: None,
+            api_write: None,
+            all: None,
+        }
+    }
+
     fn scopes(&self) -> BTreeSet<TokenScope> {
         let ticked =
             [&self.pull, &self.push, &self.delete, &self.api_read, &self.api_write, &self.all];
@@ -69,14 +84,25 @@ pub(super) struct Revoke {
     token: String,
 }
 
+/// A token, and from where it was last used with which program.
+pub(super) struct Shown {
+    pub(super) row: AppTokenRow,
+    pub(super) address: Option<String>,
+    pub(super) program: Option<String>,
+}
+
 /// What the page shows.
 pub(super) struct Tokens {
     pub(super) user: String,
-    pub(super) rows: Vec<AppTokenRow>,
+    pub(super) rows: Vec<Shown>,
+    /// Uses become facts.
+    pub(super) recorded: bool,
     /// The secret of the one just made.
     pub(super) made: Option<String>,
     pub(super) wrong: Option<String>,
     pub(super) wrong_password: Option<&'static str>,
+    /// What the form for a new one says. The password in it is not shown.
+    pub(super) form: Create,
     pub(super) csrf: String,
     pub(super) registries: Registries,
     pub(super) reader: Reader,
@@ -87,7 +113,7 @@ pub(super) async fn show(
     State(ui): State<UiState>,
     Member(visitor): Member,
 ) -> Result<Response, PageError> {
-    let body = body(&tokens(&ui, &visitor, None, None).await?);
+    let body = body(&tokens(&ui, &visitor).await?);
     Ok(visitor.show(visitor.lang().application_tokens(), body))
 }
 
@@ -104,13 +130,14 @@ pub(super) async fn create(
         visitor.viewer.at().checked_add(SignedDuration::from_hours(24 * days)).ok()
     });
     if scopes.is_empty() || expires_at.is_none() {
-        return again(&ui, &visitor, visitor.lang().token_incomplete()).await;
+        let wrong = Some(visitor.lang().token_incomplete().to_owned());
+        return again(&visitor, Tokens { wrong, form, ..tokens(&ui, &visitor).await? });
     }
     // It outlives the session, so a session alone does not make one.
     if !ui.is_own_password(&visitor, &form.password).await? {
         let wrong_password = Some(visitor.lang().password_wrong());
-        let shown = Tokens { wrong_password, ..tokens(&ui, &visitor, None, None).await? };
-        return Ok(visitor.again(visitor.lang().application_tokens(), body(&shown)));
+        let shown = tokens(&ui, &visitor).await?;
+        return again(&visitor, Tokens { wrong_password, form, ..shown });
     }
     let user = visitor.viewer.user().cloned().ok_or_else(PageError::not_found)?;
     let (desk, label) = (&ui.auth.desk, form.label.trim());
@@ -128,13 +155,15 @@ pub(super) async fn create(
     let issued = match made {
         Ok(issued) => issued,
         Err(PageError::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, text }) => {
-            return again(&ui, &visitor, &text.in_words(visitor.lang())).await;
+            let wrong = Some(text.in_words(visitor.lang()));
+            return again(&visitor, Tokens { wrong, form, ..tokens(&ui, &visitor).await? });
         }
         Err(other) => return Err(other),
     };
     ui.auth.graph.reached(issued.position, crate::api::PATIENCE).await?;
     ui.followers.reached(issued.position).await;
-    let shown = tokens(&ui, &visitor, Some(issued.secret.to_string()), None).await?;
+    let made = Some(issued.secret.to_string());
+    let shown = Tokens { made, ..tokens(&ui, &visitor).await? };
     Ok(visitor.show(visitor.lang().application_tokens(), body(&shown)))
 }
 
@@ -151,24 +180,31 @@ pub(super) async fn revoke(
     Ok(ui.done(done, "/me/tokens", Flash::TokenRevoked).await)
 }
 
-async fn again(ui: &UiState, visitor: &Visitor, wrong: &str) -> Result<Response, PageError> {
-    let shown = tokens(ui, visitor, None, Some(wrong.to_owned())).await?;
+fn again(visitor: &Visitor, shown: Tokens) -> Result<Response, PageError> {
     Ok(visitor.again(visitor.lang().application_tokens(), body(&shown)))
 }
 
-async fn tokens(
-    ui: &UiState,
-    visitor: &Visitor,
-    made: Option<String>,
-    wrong: Option<String>,
-) -> Result<Tokens, PageError> {
+async fn tokens(ui: &UiState, visitor: &Visitor) -> Result<Tokens, PageError> {
     let user = visitor.viewer.user().ok_or_else(PageError::not_found)?;
+    let mut rows = Vec::new();
+    for row in app_tokens::of_user(&ui.read, user).await? {
+        let opened = match row.sealed() {
+            Some((sealed, data)) => ui.auth.desk.vault.open_origin(&sealed, &data).await,
+            None => Ok(None),
+        };
+        // A box that does not open is an odd fact, not a reason to hide the tokens.
+        let opened = opened.ok().flatten();
+        let address = opened.as_ref().and_then(|client| client.address).map(|it| it.to_string());
+        rows.push(Shown { row, address, program: opened.and_then(|client| client.user_agent) });
+    }
     Ok(Tokens {
         user: user.to_string(),
-        rows: app_tokens::of_user(&ui.read, user).await?,
-        made,
-        wrong,
+        rows,
+        recorded: ui.site.token_uses,
+        made: None,
+        wrong: None,
         wrong_password: None,
+        form: Create::called(String::new()),
         csrf: visitor.csrf(),
         registries: ui.registries().await?,
         reader: visitor.reader(),
@@ -194,6 +230,7 @@ pub(super) fn body(page: &Tokens) -> Markup {
             (empty(html! { p { (t.no_token()) } }))
         } @else {
             (scroll(t.application_tokens(), table(page)))
+            p.muted { @if page.recorded { (t.last_used_text()) } @else { (t.last_used_unrecorded()) } }
         }
         h2 { (t.new_token()) }
         (new(page))
@@ -207,15 +244,25 @@ fn table(page: &Tokens) -> Markup {
             caption { (t.tokens_caption()) }
             thead { tr {
                 th scope="col" { (t.what_for()) } th scope="col" { (t.token_may()) } th scope="col" { (t.made()) }
-                th scope="col" { (t.good_until()) } th scope="col" { (t.action()) }
+                th scope="col" { (t.last_used()) } th scope="col" { (t.good_until()) } th scope="col" { (t.action()) }
             } }
             tbody {
-                @for row in &page.rows {
+                @for Shown { row, address, program } in &page.rows {
                     @let scopes: Vec<_> = row.scopes.iter().map(|scope| t.scope(scope)).collect();
                     tr {
                         th scope="row" { (row.label) }
                         td data-label=(t.token_may()) { (scopes.join(", ")) @if let Some(inside) = &row.namespaces { (t.token_inside(&inside.join(", "))) } }
                         td data-label=(t.made()) { (reader.time(row.created_at)) }
+                        td data-label=(t.last_used()) {
+                            @match row.used_at {
+                                Some(at) => {
+                                    (reader.time(at))
+                                    @if let Some(address) = address { br; span.muted { (address) } }
+                                    @if let Some(program) = program { br; span.muted { (program) } }
+                                }
+                                None => { "–" }
+                            }
+                        }
                         td data-label=(t.good_until()) {
                             (reader.time(row.expires_at))
                             @if row.expires_at <= reader.now { " " span.badge.warn { (t.expired()) } }
@@ -235,16 +282,18 @@ fn table(page: &Tokens) -> Markup {
 }
 
 fn new(page: &Tokens) -> Markup {
-    let t = page.reader.lang;
+    let (t, form) = (page.reader.lang, &page.form);
+    let scopes = form.scopes();
+    let label = Field { hint: Some(t.what_for_hint()), ..Field::text("label", t.what_for()) };
     html! {
         form method="post" action="/me/tokens" {
             (csrf(&page.csrf))
-            (Field { hint: Some(t.what_for_hint()), ..Field::text("label", t.what_for()) }.draw())
+            (Field { value: &form.label, ..label }.draw())
             fieldset {
                 legend { (t.it_may()) }
-                @for (_, name, words) in SCOPES {
+                @for (scope, name, words) in SCOPES {
                     div.choice {
-                        input id=(format!("scope-{name}")) type="checkbox" name=(name) value="on" checked[name == "push"];
+                        input id=(format!("scope-{name}")) type="checkbox" name=(name) value="on" checked[scopes.contains(&scope)];
                         label for=(format!("scope-{name}")) { (words(t)) }
                     }
                 }
@@ -252,7 +301,7 @@ fn new(page: &Tokens) -> Markup {
             div.field {
                 label for="days" { (t.good_for()) }
                 select id="days" name="days" {
-                    @for days in DAYS { option value=(days) selected[days == 90] { (t.days(days)) } }
+                    @for days in DAYS { option value=(days) selected[form.days == days.to_string()] { (t.days(days)) } }
                 }
             }
             (own_password(t, page.wrong_password))

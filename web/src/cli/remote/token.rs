@@ -64,6 +64,7 @@ const COLUMNS: &[Column] = &[
     Column::text("IN", "/namespaces"),
     Column::time("ENDS", "/expires_at"),
     Column::time("CREATED", "/created_at"),
+    Column::time("USED", "/last_used_at"),
 ];
 
 pub(super) async fn run(args: &ServerArgs, verb: Verb) -> Done {
