@@ -116,8 +116,8 @@ pub struct EventStoreLog {
 pub enum OpenError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    #[error(transparent)]
-    Log(#[from] LogError),
+    #[error("{source} (asked: {hosts})")]
+    Log { hosts: String, source: LogError },
 }
 
 impl EventStoreLog {
@@ -131,7 +131,17 @@ impl EventStoreLog {
     /// as the options' patience lasts. No text holds the connection string.
     pub async fn open(url: &str, options: EventStoreLogOptions) -> Result<Arc<Self>, OpenError> {
         prepare()?;
-        let connection = Connection::new(settings::read(url)?, options.request);
+        let settings = settings::read(url)?;
+        let hosts = settings::hosts(&settings);
+        let connection = Connection::new(settings, options.request);
+        let opened = Self::over(connection, options).await;
+        opened.map_err(|source| OpenError::Log { hosts, source })
+    }
+
+    async fn over(
+        connection: Connection,
+        options: EventStoreLogOptions,
+    ) -> Result<Arc<Self>, LogError> {
         let names = Names::new(&options.name);
         let (queue_size, look) = (options.queue, options.look);
         let journal = Journal::new(connection, names, options);

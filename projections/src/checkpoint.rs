@@ -4,9 +4,10 @@
 //! on the same generation finds it moved, and takes its own page back. That is the fence; the
 //! leader's lock is politeness.
 
-use domain::event::{DecodeError, Fact, Position, Recorded};
-use domain::log::LogError;
+use domain::event::{DecodeError, EventId, Fact, Position, Recorded};
+use domain::log::{EventLog, LogError};
 use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 use crate::projection::{Projection, id};
 
@@ -21,12 +22,31 @@ pub(crate) struct Generation {
     pub(crate) schema: String,
     /// Last position applied.
     pub(crate) position: Position,
+    /// The last fact that was read, with its position: another one there means another log.
+    pub(crate) last: Option<(Position, EventId)>,
     /// live, halted, building.
     pub(crate) state: String,
     /// Why it halted.
     pub(crate) error: Option<String>,
     /// Number of the code that folded it; `None`: nobody did so far, or its schema is gone.
     pub(crate) code: Option<i32>,
+}
+
+/// A page as a projection reads it.
+pub(crate) struct Reading {
+    /// What it reads of it.
+    pub(crate) facts: Vec<Fact>,
+    /// Up to where the log is read then.
+    pub(crate) next: Position,
+    /// The page's last fact, read or not.
+    last: Option<(Position, EventId)>,
+}
+
+impl Generation {
+    /// The same, after that page.
+    pub(crate) fn after(self, page: &Reading) -> Self {
+        Self { position: page.next, last: page.last.or(self.last), ..self }
+    }
 }
 
 /// Why a page was not applied. Nothing of it was.
@@ -77,11 +97,12 @@ impl From<sqlx::Error> for StepError {
 
 const ADD: &str = "INSERT INTO log.projection (name, version, schema_name, position, state)
     VALUES ($1, $2, $3, 0, $4) ON CONFLICT DO NOTHING";
-const READ: &str = "SELECT version, schema_name, position, state, error,
+const READ: &str = "SELECT version, schema_name, position, state, error, last_position, last_event,
         substring(obj_description(to_regnamespace(schema_name), 'pg_namespace')
           FROM '^portus ([0-9]+)$')::int AS code
     FROM log.projection WHERE name = $1 AND state <> 'retired' ORDER BY version";
-const MOVE: &str = "UPDATE log.projection SET position = $4, updated_at = now()
+const MOVE: &str = "UPDATE log.projection SET position = $4, updated_at = now(),
+      last_position = coalesce($6, last_position), last_event = coalesce($7, last_event)
     WHERE name = $1 AND version = $2 AND schema_name = $3 AND position = $5
       AND state IN ('live', 'building')";
 const STATE: &str = "UPDATE log.projection SET state = $3, error = $4, updated_at = now()
@@ -96,7 +117,7 @@ const SETTINGS: &str = "SELECT set_config('search_path', $1, true),
 /// The statements above, for the test that holds them against the schema.
 pub(crate) const STATEMENTS: &[&str] = &[ADD, READ, MOVE, STATE, SETTINGS];
 
-type Row = (i32, String, i64, String, Option<String>, Option<i32>);
+type Row = (i32, String, i64, String, Option<String>, Option<i64>, Option<Uuid>, Option<i32>);
 
 /// All generations of a projection that are in use, the live one first.
 pub(crate) async fn generations(
@@ -104,11 +125,15 @@ pub(crate) async fn generations(
     projection: &dyn Projection,
 ) -> Result<Vec<Generation>, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(READ).bind(projection.name()).fetch_all(db).await?;
-    let generation = |(version, schema, position, state, error, code): Row| Generation {
+    let last = |position: Option<i64>, event: Option<Uuid>| {
+        Some((Position(position?.cast_unsigned()), EventId(event?)))
+    };
+    let generation = |(version, schema, position, state, error, at, event, code): Row| Generation {
         name: projection.name(),
         version,
         schema,
         position: Position(position.cast_unsigned()),
+        last: last(at, event),
         state,
         error,
         code,
@@ -164,16 +189,15 @@ pub(crate) async fn add_building(
     Ok(())
 }
 
-/// Applies facts to one generation and moves its checkpoint to `next`: both or none.
+/// Applies a page to one generation and moves its checkpoint: both or none.
 pub(crate) async fn apply(
     pool: &PgPool,
     projection: &dyn Projection,
     at: &Generation,
-    facts: &[Fact],
-    next: Position,
+    page: &Reading,
 ) -> Result<(), StepError> {
     let mut tx = pool.begin().await?;
-    apply_in(&mut tx, projection, at, facts, next).await?;
+    apply_in(&mut tx, projection, at, page).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -183,23 +207,24 @@ pub(crate) async fn apply_in(
     db: &mut PgConnection,
     projection: &dyn Projection,
     at: &Generation,
-    facts: &[Fact],
-    next: Position,
+    page: &Reading,
 ) -> Result<(), StepError> {
     let moved = sqlx::query(MOVE)
         .bind(at.name)
         .bind(at.version)
         .bind(&at.schema)
-        .bind(id(next))
+        .bind(id(page.next))
         .bind(id(at.position))
+        .bind(page.last.map(|(position, _)| id(position)))
+        .bind(page.last.map(|(_, event)| event.0))
         .execute(&mut *db)
         .await?;
     if moved.rows_affected() != 1 {
         return Err(StepError::Fenced);
     }
-    if !facts.is_empty() {
+    if !page.facts.is_empty() {
         sqlx::query(SETTINGS).bind(&at.schema).execute(&mut *db).await?;
-        projection.apply(db, facts).await?;
+        projection.apply(db, &page.facts).await?;
     }
     Ok(())
 }
@@ -222,17 +247,31 @@ pub(crate) async fn set_state(
     Ok(done.rows_affected() == 1)
 }
 
-/// Reads the facts of a page that the projection reads.
+/// Reads the facts of a page that the projection reads; then the log is read up to `next`.
 pub(crate) fn decode(
     projection: &dyn Projection,
     page: &[Recorded],
-) -> Result<Vec<Fact>, StepError> {
-    page.iter()
+    next: Position,
+) -> Result<Reading, StepError> {
+    let facts = page
+        .iter()
         .filter(|recorded| projection.reads(&recorded.kind))
         .map(|recorded| {
             recorded.decode().map_err(|error| {
                 StepError::Poisoned(format!("{} ({}): {error}", recorded.position, recorded.kind))
             })
         })
-        .collect()
+        .collect::<Result<_, _>>()?;
+    Ok(Reading { facts, next, last: page.last().map(|last| (last.position, last.id)) })
+}
+
+/// Whether a generation was made from this log, as far as its last fact can tell.
+pub(crate) async fn is_of(log: &dyn EventLog, at: &Generation) -> Result<bool, LogError> {
+    if at.position == Position(0) {
+        return Ok(true);
+    }
+    let Some((position, event)) = at.last else { return Ok(log.head().await? >= at.position) };
+    let page = log.read_all(Position(position.0.saturating_sub(1)), 1, None).await?;
+    let same = |found: &Recorded| found.position == position && found.id == event;
+    Ok(page.head >= at.position && page.events.first().is_some_and(same))
 }

@@ -12,6 +12,7 @@ mod directory;
 pub mod manifests;
 pub mod namespaces;
 mod of_repository;
+pub mod origin;
 mod pace;
 pub mod projection;
 mod read;

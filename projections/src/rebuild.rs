@@ -183,9 +183,9 @@ pub async fn rebuild_one(
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Rebuilt, RebuildError> {
     let name = projection.name();
-    let Built { mut session, mut building, rebuilt } =
+    let Built { mut session, mut building, foreign, rebuilt } =
         build(log, pool, projection, progress).await?;
-    swap(log, pool, projection, &mut building).await?;
+    swap(log, pool, projection, &mut building, foreign).await?;
     let Rebuilt { at, digest, .. } = rebuilt.clone();
     let fact = SystemEvent::ProjectionRebuilt { projection: name.to_owned(), at, digest };
     let key = format!("projection-rebuilt:{name}:{}", building.version);
@@ -219,6 +219,8 @@ struct Built {
     /// Holds the lock under which one process at a time builds: it goes with the session.
     session: PgConnection,
     building: Generation,
+    /// The live rows were made from another log: their position means nothing in this one.
+    foreign: bool,
     rebuilt: Rebuilt,
 }
 
@@ -240,15 +242,21 @@ async fn build(
         return Err(RebuildError::Running(name));
     }
     let mut building = begin(&mut session, projection, &live).await?;
+    let foreign = !checkpoint::is_of(&**log, &live).await?;
     // As far as the live rows go; what they gain meanwhile is little, and follows below.
-    fill(log, pool, projection, &mut building, live.position, progress).await?;
-    let (before, at) = digest_live(pool, projection, &mut building, log, progress).await?;
+    let until = if foreign { log.head().await? } else { live.position };
+    fill(log, pool, projection, &mut building, until, progress).await?;
+    let (before, at) = if foreign {
+        (None, building.position)
+    } else {
+        digest_live(pool, projection, &mut building, log, progress).await?
+    };
     let digest = digest_schema(&mut session, projection, &building.schema).await?;
     let rebuilt = Rebuilt { projection: name, at, digest, before };
     if rebuilt.same() == Some(false) {
         tracing::error!(projection = name, "the old rows were not what the log says");
     }
-    Ok(Built { session, building, rebuilt })
+    Ok(Built { session, building, foreign, rebuilt })
 }
 
 /// SHA-256 over all rows of the live generation, with the position that they stand at.
@@ -297,6 +305,7 @@ async fn begin(
         version,
         schema,
         position: Position(0),
+        last: None,
         state: "building".to_owned(),
         error: None,
         code: Some(projection.code()),
@@ -355,9 +364,9 @@ async fn fill(
             break;
         }
         coming = (page.next < until).then(|| read(page.next));
-        let facts = checkpoint::decode(projection, &page.events)?;
-        checkpoint::apply(pool, projection, building, &facts, page.next).await?;
-        building.position = page.next;
+        let reading = checkpoint::decode(projection, &page.events, page.next)?;
+        checkpoint::apply(pool, projection, building, &reading).await?;
+        *building = building.clone().after(&reading);
         progress(Progress { projection: projection.name(), position: page.next, head: page.head });
     }
     Ok(())
@@ -420,6 +429,7 @@ async fn swap(
     pool: &PgPool,
     projection: &dyn Projection,
     building: &mut Generation,
+    foreign: bool,
 ) -> Result<(), RebuildError> {
     let name = projection.name();
     for _ in 0..SWAP_ATTEMPTS {
@@ -429,7 +439,9 @@ async fn swap(
             return Err(RebuildError::Unavailable("the live generation is gone".to_owned()));
         };
         // All but the last page without the lock.
-        fill(log, pool, projection, building, live.position, &|_| {}).await?;
+        if !foreign {
+            fill(log, pool, projection, building, live.position, &|_| {}).await?;
+        }
         let mut tx = pool.begin().await?;
         let position: i64 = sqlx::query_scalar(
             "SELECT position FROM log.projection WHERE name = $1 AND version = $2 FOR UPDATE",
@@ -439,15 +451,16 @@ async fn swap(
         .fetch_one(&mut *tx)
         .await?;
         let position = Position(position.cast_unsigned());
-        if position > building.position {
+        if !foreign && position > building.position {
             let page = log.read_all(building.position, PAGE, projection.class()).await?;
             if page.next < position {
                 continue; // more than a page behind: not under the lock
             }
             let mut events = page.events;
             events.retain(|event| event.position <= position);
-            let facts = checkpoint::decode(projection, &events)?;
-            checkpoint::apply_in(&mut tx, projection, building, &facts, position).await?;
+            let reading = checkpoint::decode(projection, &events, position)?;
+            checkpoint::apply_in(&mut tx, projection, building, &reading).await?;
+            *building = building.clone().after(&reading);
         }
         let (schema, old) =
             (projection.schema(), format!("{}_old_{}", projection.schema(), live.version));
@@ -468,7 +481,6 @@ async fn swap(
         execute(&mut tx, format!("ALTER SCHEMA {schema} RENAME TO {old}")).await?;
         execute(&mut tx, format!("ALTER SCHEMA {} RENAME TO {schema}", building.schema)).await?;
         tx.commit().await?;
-        building.position = building.position.max(position);
         return Ok(());
     }
     Err(RebuildError::Unavailable(format!("`{name}` moves faster than it can be caught up with")))

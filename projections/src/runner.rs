@@ -394,6 +394,11 @@ impl Follower {
             Some(at) => at,
             None => {
                 let mut at = checkpoint::live(&self.shared.pool, self.projection.as_ref()).await?;
+                if !checkpoint::is_of(&*self.shared.log, &at).await? {
+                    return Err(StepError::Unavailable(format!(
+                        "{name} was made from another log than this one; see `portus replay`"
+                    )));
+                }
                 if at.code != Some(self.projection.code()) {
                     return Ok(Step::Outdated);
                 }
@@ -422,12 +427,13 @@ impl Follower {
             return Ok(Step::AtEnd(at.position));
         }
         let applied = async {
-            let facts = checkpoint::decode(self.projection.as_ref(), &page.events)?;
-            let db = &self.shared.pool;
-            checkpoint::apply(db, self.projection.as_ref(), &at, &facts, page.next).await
+            let projection = self.projection.as_ref();
+            let reading = checkpoint::decode(projection, &page.events, page.next)?;
+            checkpoint::apply(&self.shared.pool, projection, &at, &reading).await?;
+            Ok(reading)
         };
-        match applied.await {
-            Ok(()) => {}
+        let reading = match applied.await {
+            Ok(reading) => reading,
             Err(StepError::Fenced) => {
                 self.at = None;
                 return Err(StepError::Fenced);
@@ -441,11 +447,11 @@ impl Follower {
                 return self.halt(at, position, error).await;
             }
             Err(error) => return Err(error),
-        }
+        };
         if page.events.len() == self.page {
             self.page = (self.page * 2).min(self.shared.max_page);
         }
-        let at = Generation { position: page.next, ..at };
+        let at = at.after(&reading);
         let behind = page.head.0.saturating_sub(page.next.0);
         let last = page.events.last().map_or_else(|| (self.shared.now)(), |e| e.recorded_at);
         self.measure(&at, behind, last);

@@ -116,7 +116,12 @@ async fn a_second_start_finds_everything_again() {
 /// the registry acknowledged: it is in the log exactly once, as the push that the registry told of,
 /// or as what was observed when its queue had gone with it.
 async fn pushes_survive(harm: impl FnOnce(&Program) + Send + 'static) {
-    let site = Arc::new(Program::start().await);
+    pushes_survive_at(Program::start().await, harm).await;
+}
+
+/// The same at a site that was started already.
+pub(crate) async fn pushes_survive_at(site: Program, harm: impl FnOnce(&Program) + Send + 'static) {
+    let site = Arc::new(site);
     let alice = site.person("alice").await;
     let since = site.head().await;
     let pushes = Arc::new(Pushes::default());

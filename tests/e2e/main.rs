@@ -9,6 +9,7 @@ mod copies;
 mod deploy;
 mod docker;
 mod eventstore;
+mod eventstore_check;
 mod faults;
 mod hang;
 mod hostile;

@@ -1,10 +1,8 @@
 //! `eventstore_log::check` says what is wrong by its name, and never the connection string.
 
-use std::path::Path;
 use std::time::Duration;
 
 use eventstore_log::{CheckError, EventStoreLog, EventStoreLogOptions, check};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tests::eventstore::{Double, Server, Tls};
 
 use crate::facts::{everything, first, one, put};
@@ -99,32 +97,18 @@ async fn a_server_that_is_too_old_is_named_with_its_version() {
     assert!(matches!(&error, CheckError::Version { found } if found == "20.5.1"), "{error}");
 }
 
-/// A certificate for the double, and the file of who signed it.
-fn certificate(folder: &Path) -> Tls {
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let signs = KeyPair::generate().unwrap();
-    let file = folder.join("ca.pem");
-    std::fs::write(&file, authority.self_signed(&signs).unwrap().pem()).unwrap();
-    let authority = Issuer::new(authority, signs);
-    let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-    let leaf = leaf.signed_by(&key, &authority).unwrap();
-    Tls { certificate: leaf.pem(), key: key.serialize_pem(), authority: file }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_with_tls_is_used_and_one_that_is_not_trusted_is_named() {
     eventstore_log::prepare().unwrap();
     let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let double = Double::encrypted(certificate(ours.path())).await;
+    let double = Double::encrypted(Tls::new(ours.path())).await;
     let found = check(&double.url(), "portus", PATIENCE).await.unwrap();
     assert!(found.encrypted);
     let log = EventStoreLog::open(&double.url(), EventStoreLogOptions::default()).await.unwrap();
     first(&put(&*log, one("s")).await);
     assert_eq!(everything(&*log).await.len(), 1);
 
-    let other = certificate(theirs.path());
+    let other = Tls::new(theirs.path());
     let mistrusted = double.url().replace(
         &ours.path().display().to_string(),
         &other.authority.parent().unwrap().display().to_string(),

@@ -7,5 +7,6 @@ mod browse;
 mod digests;
 mod feed;
 mod history;
+mod origin;
 mod running;
 mod search;

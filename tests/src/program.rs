@@ -90,6 +90,11 @@ impl Program {
         std::fs::write(&file, ADMIN_PASSWORD).expect("a password file");
         let file = file.display().to_string();
         self.cli(&["admin", "create", ADMIN, "--admin", "--password-file", &file]).await;
+        // Another process wrote that: where nobody tells of it, the service looks now and then.
+        let known = eventually(PATIENCE, || async {
+            (self.admin().get("/api/v1/users").await.status == 200).then_some(())
+        });
+        known.await.expect("the first administrator");
     }
 
     /// A new site as it is found at its first start: nobody is there yet.

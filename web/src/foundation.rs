@@ -9,6 +9,7 @@ use commands::desk::{Clock, Desk};
 use commands::log::postgres::{PostgresLog, PostgresLogOptions};
 use commands::vault::{MasterKey, Vault, VaultError};
 use domain::log::{EventLog, LogError};
+use projections::origin::{self, OriginError};
 use secrecy::ExposeSecret as _;
 use sqlx::postgres::PgConnectOptions;
 
@@ -70,17 +71,27 @@ pub enum FoundationError {
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error("{0}; see that the server runs: `portus check` says what is wrong")]
+    LogServer(String),
     #[error(transparent)]
     Vault(#[from] VaultError),
     #[error("the vault's master key: {0}")]
     MasterKey(String),
+    #[error(transparent)]
+    Origin(#[from] OriginError),
 }
 
 impl FoundationError {
     /// Whether something that is needed could not be reached, rather than being wrong.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Database(DatabaseError::Unavailable(_)) | Self::Log(_))
+        matches!(
+            self,
+            Self::Database(DatabaseError::Unavailable(_))
+                | Self::Log(_)
+                | Self::LogServer(_)
+                | Self::Origin(OriginError::Log(_) | OriginError::Database(_))
+        )
     }
 }
 
@@ -102,7 +113,14 @@ impl Foundation {
             (None, Reach::External(options)) => *options,
             (None, Reach::Embedded) => DatabaseOptions::new(PgConnectOptions::new()),
         };
-        Self::on(config, data, postgres, options).await
+        let foundation = Self::on(config, data, postgres, options).await?;
+        match foundation.recognise().await {
+            Ok(()) => Ok(foundation),
+            Err(error) => {
+                foundation.close().await;
+                Err(error)
+            }
+        }
     }
 
     /// For a command of the console, whether the service runs or not.
@@ -140,6 +158,16 @@ impl Foundation {
         let vault = Vault::open(database.service.clone(), master).await?;
         let desk = Desk { log: log.clone(), vault, clock: Clock::system() };
         Ok(Self { data, postgres, database, log, desk })
+    }
+
+    /// Holds the read models against the log: whoever goes on from them must not go on with
+    /// another one.
+    ///
+    /// # Errors
+    ///
+    /// [`FoundationError::Origin`], whose text says what to do.
+    pub async fn recognise(&self) -> Result<(), FoundationError> {
+        Ok(origin::check(&*self.log, &self.database.service).await?)
     }
 
     /// What everything above works with.
@@ -183,7 +211,9 @@ async fn open_log(
             match EventStoreLog::open(url.expose_secret(), options).await {
                 Ok(log) => Ok(log),
                 Err(OpenError::Settings(error)) => Err(FoundationError::Config(error.to_string())),
-                Err(OpenError::Log(error)) => Err(error.into()),
+                Err(error @ OpenError::Log { .. }) => {
+                    Err(FoundationError::LogServer(error.to_string()))
+                }
             }
         }
         #[cfg(not(feature = "eventstore"))]

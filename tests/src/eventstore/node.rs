@@ -1,7 +1,7 @@
 //! One node of a double.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use futures_util::{Stream, stream};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -52,6 +53,28 @@ pub struct Tls {
     pub key: String,
     /// A file with the certificate that signed it.
     pub authority: PathBuf,
+}
+
+impl Tls {
+    /// A certificate for this machine's loopback address; who signed it is written to `folder`.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be written.
+    #[must_use]
+    pub fn new(folder: &Path) -> Self {
+        let mut authority = CertificateParams::default();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let signs = KeyPair::generate().expect("a key");
+        let file = folder.join("ca.pem");
+        let signed = authority.self_signed(&signs).expect("an authority");
+        std::fs::write(&file, signed.pem()).expect("its file");
+        let authority = Issuer::new(authority, signs);
+        let key = KeyPair::generate().expect("a key");
+        let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address");
+        let leaf = leaf.signed_by(&key, &authority).expect("a certificate");
+        Self { certificate: leaf.pem(), key: key.serialize_pem(), authority: file }
+    }
 }
 
 /// A write that is carried out later.

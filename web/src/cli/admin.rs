@@ -35,6 +35,8 @@ pub(super) async fn create(config: &Config, name: String, admin: bool, file: &Pa
         profile: ProfileChange::default(),
     };
     let made = async {
+        // An account is made where the service will look for it.
+        foundation.recognise().await?;
         users::register(&foundation.desk, &caller, new, &[]).await.map_err(failure)?;
         if admin {
             users::grant_admin(&foundation.desk, &caller, &name).await.map_err(failure)?;

@@ -8,13 +8,14 @@ use comfy_table::{Table, presets};
 use commands::desk::Clock;
 use domain::log::EventLog;
 use indicatif::{ProgressBar, ProgressStyle};
+use projections::origin::OriginError;
 use projections::rebuild::{self, Progress, RebuildError, Rebuilt};
 use projections::runner::Now;
 use serde_json::json;
 
 use super::{Done, Failure, say};
 use crate::config::Config;
-use crate::foundation::Foundation;
+use crate::foundation::{Foundation, FoundationError};
 
 /// Where each read model stands.
 pub(super) async fn status(config: &Config, as_json: bool) -> Done {
@@ -22,11 +23,12 @@ pub(super) async fn status(config: &Config, as_json: bool) -> Done {
     let looked = async {
         let all = rebuild::status(&foundation.database.service).await;
         let head = foundation.log.head().await;
-        Ok::<_, Failure>((all.map_err(Failure::unreachable)?, head.map_err(Failure::unreachable)?))
+        let all = all.map_err(Failure::unreachable)?;
+        Ok::<_, Failure>((all, head.map_err(Failure::unreachable)?, foundation.recognise().await))
     };
     let looked = looked.await;
     foundation.close().await;
-    let (all, head) = looked?;
+    let (all, head, recognised) = looked?;
     if as_json {
         say(json!({ "head": head, "projections": all }));
     } else {
@@ -48,7 +50,12 @@ pub(super) async fn status(config: &Config, as_json: bool) -> Done {
     if all.iter().any(|at| at.state == "halted") {
         return Err(Failure { code: 3, text: "a projection has halted".to_owned() });
     }
-    Ok(())
+    recognised.map_err(|error| match error {
+        FoundationError::Origin(OriginError::Foreign { .. }) => {
+            Failure { code: 3, text: error.to_string() }
+        }
+        error => error.into(),
+    })
 }
 
 /// Makes one read model, or all, again from the log, beside the old, compares, and swaps it in; with
