@@ -145,7 +145,6 @@ impl Connection {
             .map_err(|error| refused(&error))?;
         let client = Client::with_runtime_handle(runtime.handle().clone(), self.settings.clone())
             .map_err(|error| refused(&error))?;
-        metrics::counter!("portus_eventstore_clients_total").increment(1);
         let live = Arc::new(Live { client, runtime: Some(runtime) });
         *kept = Some(live.clone());
         Ok(live)
@@ -156,6 +155,7 @@ impl Connection {
         let mut kept = self.live();
         if kept.as_ref().is_some_and(|live| Arc::ptr_eq(live, failed)) {
             *kept = None;
+            metrics::counter!("portus_eventstore_connections_lost_total").increment(1);
         }
     }
 

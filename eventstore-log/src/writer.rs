@@ -54,6 +54,8 @@ enum Repeat<'a> {
 /// What a batch comes to, when the log stands at `base`.
 struct Plan {
     base: u64,
+    /// What the log's clock says then.
+    now: Timestamp,
     outcomes: Vec<Outcome>,
     events: Vec<EventData>,
     entries: Vec<Entry>,
@@ -139,6 +141,7 @@ impl Writer {
         self.journal.room().await.map_err(trouble)?;
         let lying = self.lay(batch).await?;
         let mut again = Again::new(patience);
+        let mut tried = Vec::new();
         let mut events = batch.iter().flat_map(|command| &command.events);
         let unsure = events.any(|event| self.unsure.contains(&event.id));
         if unsure {
@@ -148,17 +151,26 @@ impl Writer {
             let plan = self.plan(batch, lying.as_deref()).await.map_err(trouble)?;
             if plan.events.is_empty() {
                 if self.holds(&plan).await? {
-                    return self.settle(batch, plan.outcomes, *perhaps_written).await;
+                    return self.settle(batch, plan.outcomes, &tried).await;
                 }
                 continue;
             }
-            let (base, log) = (plan.base, &self.journal.names.log);
+            let (base, now, log) = (plan.base, plan.now, &self.journal.names.log);
+            let last = base + plan.entries.len() as u64 - 1;
+            let shared = plan.entries.iter().any(|entry| is_shared(entry.recorded.id));
             let written = self.journal.connection.append_once(log, at(base), plan.events).await;
             match written {
-                Ok(_) if *perhaps_written || unsure => {
-                    // The server may have found the earlier try, with that one's time.
+                // The same ids at the same place are the same write to the server: it may have found
+                // our earlier try, or another process', with that one's time.
+                Ok(_) if *perhaps_written || unsure || shared => {
+                    *perhaps_written = true;
+                    tried.push(now);
+                    if tried.len() == 1 && !unsure && self.is_of(last, now).await? {
+                        self.journal.take_in(plan.entries, true).map_err(trouble)?;
+                        return Ok(plan.outcomes);
+                    }
                     self.journal.follow().await.map_err(trouble)?;
-                    return self.settle(batch, plan.outcomes, *perhaps_written).await;
+                    return self.settle(batch, plan.outcomes, &tried).await;
                 }
                 Ok(_) => {
                     self.journal.take_in(plan.entries, true).map_err(trouble)?;
@@ -172,7 +184,10 @@ impl Writer {
                     }
                 }
                 Err(NotWritten::Trouble(trouble)) => {
-                    *perhaps_written |= matches!(trouble, Trouble::Unknown(_));
+                    if matches!(trouble, Trouble::Unknown(_)) {
+                        *perhaps_written = true;
+                        tried.push(now);
+                    }
                     again.after(trouble).await?;
                     if *perhaps_written {
                         self.journal.follow().await.map_err(self::trouble)?;
@@ -180,6 +195,12 @@ impl Writer {
                 }
             }
         }
+    }
+
+    /// Whether the event at a revision was written at that time.
+    async fn is_of(&self, revision: u64, now: Timestamp) -> Result<bool, Trouble> {
+        let entry = self.journal.entry(revision).await.map_err(trouble)?;
+        Ok(entry.is_some_and(|entry| entry.recorded.recorded_at == now))
     }
 
     /// Whether what a plan says, which writes nothing, is true now: duplicates always are, and a
@@ -255,7 +276,8 @@ impl Writer {
         let now = journal.options.clock.now();
         let now = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
         let now = recorded_at.map_or(now, |last| now.max(last));
-        let mut plan = Plan { base, outcomes: Vec::new(), events: Vec::new(), entries: Vec::new() };
+        let mut plan =
+            Plan { base, now, outcomes: Vec::new(), events: Vec::new(), entries: Vec::new() };
         for (command, known) in batch.iter().zip(known) {
             if let Some(first) = known {
                 plan.outcomes.push(Outcome::Duplicate { first: Position(first) });
@@ -335,23 +357,26 @@ impl Writer {
         Ok((command, position))
     }
 
-    /// After a write whose outcome was unknown: what begins with our own event is what we wrote
-    /// ourselves, and is said as such, so that nobody takes their own append for somebody else's.
+    /// After writes whose outcome was unknown: what has our own event, and the time of one of
+    /// these tries, is what we wrote ourselves, and is said as such, so that nobody takes their own
+    /// append for somebody else's. With another time it is another process', which had the same
+    /// ids.
     async fn settle(
         &self,
         batch: &[EncodedAppend],
         mut outcomes: Vec<Outcome>,
-        perhaps_written: bool,
+        tried: &[Timestamp],
     ) -> Result<Vec<Outcome>, Trouble> {
         for (command, outcome) in batch.iter().zip(&mut outcomes) {
             let first = match outcome {
                 Outcome::Appended { first, .. } => *first,
-                Outcome::Duplicate { first } if perhaps_written => *first,
+                Outcome::Duplicate { first } if !tried.is_empty() => *first,
                 _ => continue,
             };
             let entry = self.journal.entry(first.0 - 1).await.map_err(trouble)?;
             let entry = entry.ok_or_else(|| Trouble::Unknown(format!("{} is gone", first.0)))?;
-            if command.events.first().is_some_and(|event| event.id == entry.recorded.id) {
+            let same = command.events.first().is_some_and(|event| event.id == entry.recorded.id);
+            if same && tried.contains(&entry.recorded.recorded_at) {
                 let more = command.events.len() as u64 - 1;
                 *outcome = Outcome::Appended {
                     first,
@@ -359,6 +384,8 @@ impl Writer {
                     version: Version(entry.recorded.version.0 + more),
                     recorded_at: entry.recorded.recorded_at,
                 };
+            } else if same {
+                *outcome = Outcome::Duplicate { first };
             } else if matches!(outcome, Outcome::Appended { .. }) {
                 let text = format!("{} is not what was written there", first.0);
                 return Err(Trouble::Unknown(text));
@@ -431,6 +458,12 @@ fn take(waiting: &mut VecDeque<Waiting>, max_bytes: usize) -> Vec<Waiting> {
         count += 1;
     }
     waiting.drain(..count).collect()
+}
+
+/// Whether another process may make the same id at the same time: from a registry's words, or from
+/// a key. Those with a time and chance in them are made once.
+fn is_shared(id: EventId) -> bool {
+    id.0.get_version_num() != 7
 }
 
 fn size(command: &EncodedAppend) -> usize {

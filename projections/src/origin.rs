@@ -16,8 +16,8 @@ pub enum OriginError {
     #[error(
         "the read models were made from another event log: `{projection}` has read up to position \
          {position}, and this log, which ends at {head}, does not hold the fact that it read last. \
-         Set log.store, log.url and log.name back to that log, or copy it to where they point now, \
-         or make the read models again from this one with `portus replay`; nothing was changed"
+         Set log.store, log.url and log.name back to that log, or move it to where they point now \
+         with `portus log copy`, or make the read models again from this one with `portus replay`; nothing was changed"
     )]
     Foreign {
         /// Which.

@@ -11,6 +11,7 @@
 mod bare;
 mod findable;
 mod load;
+mod log;
 mod machine;
 mod notifications;
 mod pages;
@@ -48,6 +49,9 @@ fn main() {
         }
         if asked("findable") {
             findable::figures().await;
+        }
+        if asked("log") {
+            log::figures().await;
         }
         if asked("replay") {
             replay::figures().await;

@@ -78,37 +78,35 @@ pub(crate) async fn grants(log: &PostgresLog, registry: &str, user: &str, count:
 pub(crate) async fn traffic(log: &PostgresLog, registry: &str, count: usize) {
     let registry = registry_name(registry);
     let stream = StreamName::pushes(&registry, now());
-    let appends = (0..count).map(|number| {
-        let name = format!("{}/app", namespace_name(number / 4 % 1_000));
-        let repository = RepositoryName::parse(&name).expect("a repository's name");
-        let digest = Digest::parse(&tests::image::digest(&(number / 4).to_be_bytes()));
-        let digest = digest.expect("a digest");
-        let tag = TagName::parse(&format!("v{}", number / 4_000)).ok();
-        let media_type = Some(tests::image::MANIFEST.to_owned());
-        let (registry, size, references) = (registry.clone(), Some(1_000), Vec::new());
-        let event = if number % 4 == 0 {
-            ContentEvent::ManifestPushed {
-                registry,
-                repository,
-                digest,
-                tag,
-                media_type,
-                size,
-                references,
-                omitted: None,
-            }
-        } else {
-            let method = PullMethod::Get;
-            ContentEvent::ManifestPulled { registry, repository, digest, tag, media_type, method }
-        };
-        Append {
-            stream: stream.clone(),
-            expected: Expected::Any,
-            key: None,
-            events: vec![new(event)],
-        }
-    });
+    let appends = (0..count).map(|number| told(&registry, &stream, number));
     write(log, appends).await;
+}
+
+/// One of these facts.
+pub(crate) fn told(registry: &RegistryName, stream: &StreamName, number: usize) -> Append {
+    let name = format!("{}/app", namespace_name(number / 4 % 1_000));
+    let repository = RepositoryName::parse(&name).expect("a repository's name");
+    let digest = Digest::parse(&tests::image::digest(&(number / 4).to_be_bytes()));
+    let digest = digest.expect("a digest");
+    let tag = TagName::parse(&format!("v{}", number / 4_000)).ok();
+    let media_type = Some(tests::image::MANIFEST.to_owned());
+    let (registry, size, references) = (registry.clone(), Some(1_000), Vec::new());
+    let event = if number.is_multiple_of(4) {
+        ContentEvent::ManifestPushed {
+            registry,
+            repository,
+            digest,
+            tag,
+            media_type,
+            size,
+            references,
+            omitted: None,
+        }
+    } else {
+        let method = PullMethod::Get;
+        ContentEvent::ManifestPulled { registry, repository, digest, tag, media_type, method }
+    };
+    Append { stream: stream.clone(), expected: Expected::Any, key: None, events: vec![new(event)] }
 }
 
 /// The name of a namespace of this world.
@@ -116,7 +114,7 @@ pub(crate) fn namespace_name(number: usize) -> NamespaceName {
     NamespaceName::parse(&format!("w{number}")).expect("a namespace's name")
 }
 
-fn registry_name(name: &str) -> RegistryName {
+pub(crate) fn registry_name(name: &str) -> RegistryName {
     RegistryName::parse(name).expect("a registry's name")
 }
 
@@ -126,7 +124,7 @@ fn new(event: impl Into<Event>) -> NewEvent {
     NewEvent { id, occurred_at: now(), meta: Meta::by(by), event: event.into() }
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     commands::desk::Clock::system().now()
 }
 

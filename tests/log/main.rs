@@ -4,9 +4,11 @@
 mod checked;
 mod contract;
 mod database;
+mod elsewhere;
 mod embedded;
 mod eventstore;
 mod facts;
 mod faults;
 mod model;
+mod port;
 mod traps;

@@ -47,6 +47,8 @@ pub struct Faults {
     pub abort_after: usize,
     /// So many writes are answered so, and carried out afterwards: once something else is asked.
     pub abort_before: usize,
+    /// So many writes are answered so, and never carried out.
+    pub lost: usize,
     /// So many writes are carried out, and never answered.
     pub silent_after: usize,
     /// Writes to streams with this in their name are refused.
@@ -63,6 +65,8 @@ pub struct Faults {
     pub read_only: bool,
     /// What the server calls its version; `None`: it does not know the question.
     pub version: Option<String>,
+    /// Whether new connections acknowledge what they get as late as the kernel likes.
+    pub lazy: bool,
     /// How often something was asked that no log of ours needs: a subscription, `$all`, a batch.
     pub odd: usize,
     /// Writes that are carried out when something else is asked.
@@ -157,6 +161,13 @@ impl Double {
     /// Another node leads from now on.
     pub fn elect(&self, node: usize) {
         self.faults().leader = Some(node);
+    }
+}
+
+impl Drop for Double {
+    fn drop(&mut self) {
+        // No subscription, no `$all`, no batch: what those do wrong cannot happen.
+        assert!(std::thread::panicking() || self.faults().odd == 0, "an odd request was made");
     }
 }
 

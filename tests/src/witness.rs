@@ -131,22 +131,20 @@ impl Witness<'_> {
         self.feed_says(OBSERVED, "done").await;
     }
 
-    /// Log, search, page and feed tell of each of these tags with its digest: the log once, as pushed
-    /// or as observed.
+    /// Log, search, page and feed tell of each of these tags with its digest: the log once, as one of
+    /// these kinds of facts.
     ///
     /// # Panics
     ///
     /// When that is not so.
-    pub async fn tells_of_each_once(self, tags: &[(&str, &str)]) {
+    pub async fn tells_of_each_once(self, tags: &[(&str, &str)], kinds: &[&str]) {
         let told = || async {
-            let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            let mut told: BTreeMap<String, Vec<Fact>> = BTreeMap::new();
             for fact in self.site.facts(self.since).await {
                 let tag = fact.data["tag"].as_str().map(str::to_owned);
                 let ours = fact.data["repository"] == *self.repository;
-                if let Some(tag) = tag.filter(|_| ours && [PUSHED, OBSERVED].contains(&&*fact.kind))
-                {
-                    let digest = fact.data["digest"].as_str().unwrap_or_default().to_owned();
-                    told.entry(tag).or_default().push(digest);
+                if let Some(tag) = tag.filter(|_| ours && kinds.contains(&&*fact.kind)) {
+                    told.entry(tag).or_default().push(fact);
                 }
             }
             told
@@ -159,9 +157,9 @@ impl Witness<'_> {
         let told = told().await;
         for (tag, digest) in tags {
             let facts = told.get(*tag).map_or(&[][..], Vec::as_slice);
-            if facts != [*digest] {
+            if facts.len() != 1 || facts[0].data["digest"] != **digest {
                 let (all, log) = (tags.len(), self.site.log_tail());
-                fail(&format!("of {all} pushes, {tag} is in the log as {facts:?}\n{log}"));
+                fail(&format!("of {all} pushes, {tag} is in the log as {facts:#?}\n{log}"));
             }
             self.search_points(tag, Some(digest)).await;
         }

@@ -344,7 +344,10 @@ fn log_store(r: &Resolved) -> Result<LogStore, ConfigError> {
         return Ok(LogStore::Postgres);
     }
     if !cfg!(feature = "eventstore") {
-        return Err(wrong("log.store is eventstore, for which this program was not built"));
+        return Err(wrong(
+            "log.store is eventstore, but this program was built without it: build it with the \
+             feature `eventstore`, which it has unless told otherwise, or leave log.store out",
+        ));
     }
     let url = set(r, "log.url")
         .ok_or_else(|| wrong("log.store is eventstore, but log.url is not set: which server?"))?;

@@ -218,7 +218,7 @@ async fn open_log(
         }
         #[cfg(not(feature = "eventstore"))]
         LogStore::EventStore { .. } => Err(FoundationError::Config(
-            "log.store is eventstore, for which this program was not built".to_owned(),
+            "log.store is eventstore, but this program was built without it".to_owned(),
         )),
     }
 }

@@ -102,6 +102,10 @@ fn describe() {
     metrics::describe_gauge!("portus_append_queue_depth", "appends that wait to be written");
     metrics::describe_histogram!("portus_append_duration_seconds", "time of one append");
     metrics::describe_counter!("portus_events_appended_total", "facts written");
+    metrics::describe_counter!(
+        "portus_eventstore_connections_lost_total",
+        "connections to the event store that failed and were made again"
+    );
     metrics::describe_gauge!("portus_projection_position", "position that a follower has reached");
     metrics::describe_gauge!("portus_projection_lag_seconds", "age of what a follower lacks");
     metrics::describe_gauge!("portus_projection_halted", "1: it met a fact that it cannot take");

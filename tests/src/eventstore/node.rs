@@ -112,10 +112,16 @@ impl Node {
                 }
             };
             let port = listener.local_addr().expect("an address").port();
+            let acknowledges = shared.clone();
             let service = Service { number, shared };
-            let incoming = stream::unfold(listener, async |listener| {
-                let accepted = listener.accept().await;
-                Some((accepted.and_then(|(stream, _)| Quick::new(stream)), listener))
+            let incoming = stream::unfold(listener, move |listener| {
+                let acknowledges = acknowledges.clone();
+                async move {
+                    let accepted = listener.accept().await;
+                    let quick = !acknowledges.faults().lazy;
+                    let accepted = accepted.and_then(|(stream, _)| Accepted::new(stream, quick));
+                    Some((accepted, listener))
+                }
             });
             let mut server = Server::builder();
             if let Some(tls) = tls {
@@ -154,53 +160,58 @@ impl Drop for Node {
     }
 }
 
-/// A connection that acknowledges at once. The client sends a request in two pieces and waits with
+/// A connection that acknowledges at once, unless it is to be lazy. The client sends a request in two pieces and waits with
 /// the second one until the first is acknowledged (it leaves Nagle's algorithm on), which takes
 /// 40 ms where the other side waits for something to say.
-struct Quick(TcpStream);
+struct Accepted {
+    stream: TcpStream,
+    quick: bool,
+}
 
-impl Quick {
-    fn new(stream: TcpStream) -> io::Result<Self> {
+impl Accepted {
+    fn new(stream: TcpStream, quick: bool) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        stream.set_quickack(true)?;
-        Ok(Self(stream))
+        stream.set_quickack(quick)?;
+        Ok(Self { stream, quick })
     }
 }
 
-impl Connected for Quick {
+impl Connected for Accepted {
     type ConnectInfo = ();
 
     fn connect_info(&self) {}
 }
 
-impl AsyncRead for Quick {
+impl AsyncRead for Accepted {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.0).poll_read(cx, buffer);
-        // The kernel forgets it again and again.
-        let _ = self.0.set_quickack(true);
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if self.quick {
+            // The kernel forgets it again and again.
+            let _ = self.stream.set_quickack(true);
+        }
         read
     }
 }
 
-impl AsyncWrite for Quick {
+impl AsyncWrite for Accepted {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -259,6 +270,10 @@ impl Service {
                     return Err(Status::unavailable("refused"));
                 }
                 faults.refused_after -= 1;
+            }
+            if faults.lost > 0 {
+                faults.lost -= 1;
+                return Err(Status::aborted("Operation timed out"));
             }
             if faults.abort_before > 0 {
                 faults.abort_before -= 1;

@@ -87,6 +87,25 @@ fn an_unknown_key_is_named_with_the_nearest_known_one() {
 }
 
 #[test]
+fn a_log_on_an_event_store_needs_a_server_a_plain_name_and_a_program_that_knows_it() {
+    let store = |more: &str| format!("[log]\nstore = \"eventstore\"\n{more}");
+    let good = store("url = \"esdb://u:hunter2@h:2113\"\nname = \"portus-2_b\"");
+    if !cfg!(feature = "eventstore") {
+        let said = problems(&file(&good));
+        assert!(said.contains("built without it") && said.contains("feature"), "{said}");
+        return;
+    }
+    let (config, resolved) = Config::load(&file(&good)).unwrap();
+    assert!(matches!(config.log.store, LogStore::EventStore { name, .. } if name == "portus-2_b"));
+    assert!(resolved.shown().all(|(_, value, _)| !value.contains("hunter2")));
+    assert!(problems(&file(&store(""))).contains("log.url is not set"));
+    for name in ["", "a.b", "a b", &"a".repeat(65)] {
+        let said = problems(&file(&store(&format!("url = \"esdb://h\"\nname = \"{name}\""))));
+        assert!(said.contains("log.name"), "{said}");
+    }
+}
+
+#[test]
 fn an_impossible_value_is_named_with_what_is_possible() {
     assert_eq!(
         problems(&file("[audit]\ntoken_decisions = \"refusd\"")),
