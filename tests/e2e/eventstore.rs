@@ -101,7 +101,7 @@ async fn an_event_store_that_restarts_under_pushes_loses_nothing_that_was_acknow
     let mut double = Double::start().await;
     let site = site_at(&double.url(), "portus").await;
     let here = Handle::current();
-    faults::pushes_survive_at(site, move |site| {
+    faults::pushes_survive_at(site, &[witness::PUSHED], move |site| {
         double.kill(0);
         here.block_on(ready(site, false));
         here.block_on(double.revive(0));

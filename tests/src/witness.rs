@@ -131,13 +131,22 @@ impl Witness<'_> {
         self.feed_says(OBSERVED, "done").await;
     }
 
-    /// Log, search, page and feed tell of each of these tags with its digest: the log once, as one of
-    /// these kinds of facts.
+    /// Log, search, page and feed tell of each of these tags with its digest: the log once, as pushed
+    /// or as observed.
     ///
     /// # Panics
     ///
     /// When that is not so.
-    pub async fn tells_of_each_once(self, tags: &[(&str, &str)], kinds: &[&str]) {
+    pub async fn tells_of_each_once(self, tags: &[(&str, &str)]) {
+        self.tells_of_each_once_as(tags, &[PUSHED, OBSERVED]).await;
+    }
+
+    /// The same, with one fact of these kinds.
+    ///
+    /// # Panics
+    ///
+    /// When that is not so.
+    pub async fn tells_of_each_once_as(self, tags: &[(&str, &str)], kinds: &[&str]) {
         let told = || async {
             let mut told: BTreeMap<String, Vec<Fact>> = BTreeMap::new();
             for fact in self.site.facts(self.since).await {
