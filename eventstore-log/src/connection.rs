@@ -312,7 +312,10 @@ impl Connection {
             }
             Error::GrpcConnectionError(error) => {
                 self.discard(live);
-                Trouble::Refused(error.to_string())
+                let text = error.to_string();
+                // Behind that it lists headers, of which there are none.
+                let text = text.split(", details: ").next().unwrap_or_default();
+                Trouble::Refused(text.replace("Unmapped gRPC connection error: ", ""))
             }
             Error::ConnectionClosed => {
                 self.discard(live);

@@ -22,14 +22,15 @@ fn the_contract_is_kept_on_a_server_of_another_process() {
     let mut server = Command::new(&program);
     server.args([NAME, "--exact", "--nocapture"]).env(SERVE, "1");
     let mut server = server.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let said = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let url = { said }.find_map(|line| Some(line[line.find("esdb://")?..].to_owned())).unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let url = lines.find_map(|line| Some(line[line.find("esdb://")?..].to_owned())).unwrap();
     let output = Command::new(&program)
         .args(["contract::eventstore", "two_processes_that_write", "a_server_that_keeps_what"])
         .env(URL, &url)
         .output()
         .unwrap();
     drop(server.stdin.take());
+    lines.for_each(drop); // what it says at its end is not to find a closed door
     let ended = server.wait().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
@@ -42,6 +43,7 @@ fn the_contract_is_kept_on_a_server_of_another_process() {
 fn serve() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let double = runtime.block_on(Double::start());
-    writeln!(std::io::stdout(), "{}", double.url()).unwrap();
+    let line = format!("{}\n", double.url());
+    std::io::stdout().write_all(line.as_bytes()).unwrap();
     let _ = std::io::stdin().read(&mut [0]);
 }
