@@ -109,10 +109,22 @@ async fn the_feed_tells_what_happened_and_is_filtered() {
     let page = browser.submit(&page, "/activity", &one).await;
     let rows = page.all(".feed .sentence");
     assert_eq!(rows, ["alice pushed crew/other:1"]);
+    let page = browser.open("/activity?namespace=crew&kind=content").await;
+    assert!(page.count(".feed .sentence") > 1);
+    assert_eq!(page.count("input#namespace[value=crew]"), 1);
+    let page = browser.open("/activity?namespace=elsewhere").await;
+    assert_eq!(page.count(".feed .sentence"), 0);
+    let page = browser.open("/activity?team=crew&kind=team.created").await;
+    assert_eq!(page.all(".feed .sentence"), ["ada made the team crew"]);
     let page = browser.open("/activity?actor=nobody").await;
     assert!(page.words().contains("Nothing that you may see fits"));
-    for wrong in ["/activity?before=x", "/activity?repository=A//b", "/activity?kind=zzz&outcome=q"]
-    {
+    for wrong in [
+        "/activity?before=x",
+        "/activity?repository=A//b",
+        "/activity?kind=zzz&outcome=q",
+        "/activity?namespace=A//b",
+        "/activity?team=%20%00&namespace=%ff",
+    ] {
         let page = browser.open(wrong).await;
         assert_eq!(page.status, 200, "{wrong}");
     }

@@ -257,6 +257,7 @@ words! {
     ground_personal: "their own namespace" | "eigener Namespace";
     ground_registry: "the registry's secret" | "Geheimnis der Registry";
     team: "team" | "Team";
+    of_team: "Team" | "Team";
 }
 
 phrases! {

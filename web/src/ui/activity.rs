@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::access::{Action, Resource};
-use domain::name::RepositoryName;
+use domain::name::{NamespaceName, RepositoryName, TeamName};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
@@ -54,6 +54,8 @@ const OUTCOMES: [&str; 3] = ["done", "reduced", "refused"];
 pub(super) struct Asked {
     pub(super) actor: Option<String>,
     pub(super) repository: Option<String>,
+    pub(super) namespace: Option<String>,
+    pub(super) team: Option<String>,
     pub(super) kind: Option<String>,
     pub(super) outcome: Option<String>,
     /// The first day, in the reader's zone.
@@ -73,6 +75,8 @@ impl Asked {
         Self {
             actor: param("actor"),
             repository: param("repository"),
+            namespace: param("namespace"),
+            team: param("team"),
             kind: param("kind").filter(|kind| KINDS.iter().any(|(known, _)| known == kind)),
             outcome: param("outcome").filter(|word| OUTCOMES.contains(&word.as_str())),
             from: param("from"),
@@ -86,10 +90,12 @@ impl Asked {
     }
 
     /// What it is filtered by, as parameters of a link.
-    fn pairs(&self) -> [(&'static str, Option<&str>); 7] {
+    fn pairs(&self) -> [(&'static str, Option<&str>); 9] {
         [
             ("actor", self.actor.as_deref()),
             ("repository", self.repository.as_deref()),
+            ("namespace", self.namespace.as_deref()),
+            ("team", self.team.as_deref()),
             ("kind", self.kind.as_deref()),
             ("outcome", self.outcome.as_deref()),
             ("from", self.from.as_deref()),
@@ -160,6 +166,8 @@ pub(super) fn filter(reader: &Reader, asked: &Asked) -> Result<(Filter, Option<C
     use crate::texts::Said as _;
     let t = reader.lang;
     let repository = asked.repository.as_deref().map(RepositoryName::parse).transpose();
+    let namespace = asked.namespace.as_deref().map(NamespaceName::parse).transpose();
+    let team = asked.team.as_deref().map(TeamName::parse).transpose();
     let before = asked.before.as_deref().map(str::parse::<Cursor>).transpose();
     if asked.actor.as_ref().is_some_and(|actor| actor.len() > MAX_ACTOR_BYTES) {
         return Err(t.actor_too_long(MAX_ACTOR_BYTES));
@@ -171,6 +179,8 @@ pub(super) fn filter(reader: &Reader, asked: &Asked) -> Result<(Filter, Option<C
     let filter = Filter {
         actor: asked.actor.as_ref().map(|actor| actor.to_lowercase()),
         repository: repository.map_err(|error| error.said(t))?,
+        namespace: namespace.map_err(|error| error.said(t))?,
+        team: team.map_err(|error| error.said(t))?,
         kind: asked.kind.clone(),
         outcome: asked.outcome.clone(),
         from: day(&asked.from, 0)?,
@@ -224,15 +234,19 @@ fn filters(t: Lang, asked: &Asked) -> Markup {
     let day = |text: &Option<String>| {
         text.clone().filter(|text| text.parse::<Date>().is_ok()).unwrap_or_default()
     };
+    let texts = [
+        ("actor", t.who(), &asked.actor),
+        ("repository", t.repository(), &asked.repository),
+        ("namespace", t.namespace(), &asked.namespace),
+        ("team", t.of_team(), &asked.team),
+    ];
     html! {
         form.filters action="/activity" method="get" {
-            div.field {
-                label for="actor" { (t.who()) }
-                input id="actor" name="actor" type="text" value=(value(&asked.actor)) autocomplete="off" autocapitalize="none" spellcheck="false";
-            }
-            div.field {
-                label for="repository" { (t.repository()) }
-                input id="repository" name="repository" type="text" value=(value(&asked.repository)) autocomplete="off" autocapitalize="none" spellcheck="false";
+            @for (name, label, typed) in texts {
+                div.field {
+                    label for=(name) { (label) }
+                    input id=(name) name=(name) type="text" value=(value(typed)) autocomplete="off" autocapitalize="none" spellcheck="false";
+                }
             }
             div.field {
                 label for="kind" { (t.what()) }
@@ -269,6 +283,8 @@ fn shown_chips(t: Lang, asked: &Asked) -> Markup {
     let all = [
         ("actor", t.who(), asked.actor.clone()),
         ("repository", t.repository(), asked.repository.clone()),
+        ("namespace", t.namespace(), asked.namespace.clone()),
+        ("team", t.of_team(), asked.team.clone()),
         ("kind", t.what(), kind.map(str::to_owned)),
         (
             "outcome",

@@ -508,6 +508,8 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         asked: activity::Asked {
             actor: Some(mine()),
             repository: Some(mine()),
+            namespace: Some(mine()),
+            team: None,
             kind: Some("content".to_owned()),
             outcome: None,
             from: Some(mine()),
