@@ -1,7 +1,9 @@
 //! Adapters of the log's port; one contract test holds for all of them.
 
+pub mod copy;
 pub mod memory;
 pub mod postgres;
+pub mod transfer;
 
 use std::time::Duration;
 

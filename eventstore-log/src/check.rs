@@ -116,7 +116,7 @@ pub async fn check(url: &str, name: &str, patience: Duration) -> Result<Checked,
 
 /// Name, port and TLS of one host after the other; one that answers is enough, as it is for the
 /// client.
-async fn reach(settings: &ClientSettings, patience: Duration) -> Result<(), CheckError> {
+pub(crate) async fn reach(settings: &ClientSettings, patience: Duration) -> Result<(), CheckError> {
     let mut first = None;
     for host in settings.hosts() {
         let shown = format!("{}:{}", host.host, host.port);

@@ -15,6 +15,7 @@ mod links;
 mod names;
 mod reading;
 mod settings;
+mod transfer;
 mod writer;
 
 use std::collections::HashSet;
@@ -37,6 +38,7 @@ pub use self::connection::prepare;
 use self::journal::Journal;
 use self::names::Names;
 pub use self::settings::SettingsError;
+pub use self::transfer::EventStoreTransfer;
 use self::writer::{Waiting, Writer};
 
 /// What a log is called on its server, unless somebody says otherwise.
@@ -118,6 +120,8 @@ pub enum OpenError {
     Settings(#[from] SettingsError),
     #[error("{source} (asked: {hosts})")]
     Log { hosts: String, source: LogError },
+    #[error("a copy into the log {0} was begun and not finished")]
+    Unfinished(String),
 }
 
 impl EventStoreLog {
@@ -134,17 +138,17 @@ impl EventStoreLog {
         let settings = settings::read(url)?;
         let hosts = settings::hosts(&settings);
         let connection = Connection::new(settings, options.request);
-        let opened = Self::over(connection, options).await;
+        let journal = Journal::new(connection, Names::new(&options.name), options);
+        let opened = match transfer::is_unfinished(&journal).await {
+            Ok(true) => return Err(OpenError::Unfinished(journal.options.name)),
+            Ok(false) => Self::over(journal).await,
+            Err(error) => Err(error),
+        };
         opened.map_err(|source| OpenError::Log { hosts, source })
     }
 
-    async fn over(
-        connection: Connection,
-        options: EventStoreLogOptions,
-    ) -> Result<Arc<Self>, LogError> {
-        let names = Names::new(&options.name);
-        let (queue_size, look) = (options.queue, options.look);
-        let journal = Journal::new(connection, names, options);
+    async fn over(journal: Journal) -> Result<Arc<Self>, LogError> {
+        let (queue_size, look) = (journal.options.queue, journal.options.look);
         let indexed = links::indexed(&journal).await?.unwrap_or(0);
         if indexed == 0 {
             links::keep_short(&journal).await;

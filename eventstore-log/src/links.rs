@@ -73,7 +73,7 @@ pub(crate) async fn indexed(journal: &Journal) -> Result<Option<u64>, LogError> 
 }
 
 /// Makes the links of some events that follow one another, and says up to where.
-async fn round(journal: &Journal, entries: &[Arc<Entry>]) -> Result<u64, LogError> {
+pub(crate) async fn round(journal: &Journal, entries: &[Arc<Entry>]) -> Result<u64, LogError> {
     let names = &journal.names;
     let mut single = Vec::new();
     let mut streams: HashMap<&StreamName, Vec<&Entry>> = HashMap::new();

@@ -20,6 +20,8 @@ pub(crate) struct Names {
     pub(crate) decisions: String,
     /// How far the links reach.
     pub(crate) indexed: String,
+    /// Whether a copy into the log is under way.
+    pub(crate) copy: String,
 }
 
 impl Names {
@@ -29,6 +31,7 @@ impl Names {
             log: format!("{name}.log"),
             decisions: format!("{name}.decisions"),
             indexed: format!("{name}.indexed"),
+            copy: format!("{name}.copy"),
         }
     }
 

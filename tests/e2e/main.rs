@@ -5,6 +5,7 @@
 mod accounts;
 mod artifacts;
 mod bench;
+mod copied;
 mod copies;
 mod deploy;
 mod docker;

@@ -24,7 +24,7 @@ async fn the_service_can_append_and_read_and_change_no_fact() {
     append(&db.service, "s").await;
     let mut refused = 0;
     for table in
-        ["event", "event_00000", "event_id", "dedup", "stream", "head", "segment", "layout"]
+        ["event", "event_00000", "event_id", "dedup", "stream", "head", "segment", "layout", "copy"]
     {
         for statement in [
             format!("DELETE FROM log.{table}"),
@@ -49,6 +49,7 @@ async fn the_service_can_append_and_read_and_change_no_fact() {
         "UPDATE log.head SET position = 9",
         "UPDATE log.segment SET last_position = 9",
         "UPDATE log.layout SET span = 9",
+        "UPDATE log.copy SET one = true",
         "SELECT log.add_segment()",
         "CREATE TABLE log.mine ()",
         "CREATE FUNCTION log.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
@@ -62,7 +63,7 @@ async fn the_service_can_append_and_read_and_change_no_fact() {
         assert_refused(&db.service, statement.to_owned()).await;
         refused += 1;
     }
-    assert_eq!(refused, 8 * 8 + 17);
+    assert_eq!(refused, 9 * 8 + 18);
     let kept: i64 =
         sqlx::query_scalar("SELECT count(*) FROM log.event").fetch_one(&db.service).await.unwrap();
     assert_eq!(kept, 1);

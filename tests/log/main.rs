@@ -3,6 +3,7 @@
 
 mod checked;
 mod contract;
+mod copy;
 mod database;
 mod elsewhere;
 mod embedded;

@@ -18,7 +18,7 @@ type Log = Arc<dyn EventLog>;
 
 /// One command; names, keys and ids come from small pools, so that they meet.
 #[derive(Debug, Clone)]
-struct Wish {
+pub(crate) struct Wish {
     stream: u8,
     expected: Expected,
     key: Option<u8>,
@@ -38,12 +38,12 @@ fn wish() -> impl Strategy<Value = Wish> {
         .prop_map(|(stream, expected, key, ids)| Wish { stream, expected, key, ids })
 }
 
-fn calls() -> impl Strategy<Value = Vec<Vec<Wish>>> {
+pub(crate) fn calls() -> impl Strategy<Value = Vec<Vec<Wish>>> {
     prop::collection::vec(prop::collection::vec(wish(), 1..5), 1..12)
 }
 
 /// Names of one case: the cases of a run share a log.
-fn command(case: u32, wish: &Wish) -> Append {
+pub(crate) fn command(case: u32, wish: &Wish) -> Append {
     let event = |id: &u16| {
         let mut event = fact("x");
         event.id = EventId::from_key(&format!("{case} {id}"));

@@ -201,6 +201,12 @@ impl Program {
         let _ = self.ended();
     }
 
+    /// The settings with which it starts, as environment variables.
+    #[must_use]
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
     /// Sends a signal to the program alone.
     pub fn signal(&self, signal: Signal) {
         if let Some(process) = &*self.process.lock().expect("the process") {

@@ -7,7 +7,9 @@ mod check;
 mod demo;
 mod health;
 pub mod keys;
+mod log;
 mod manual;
+mod progress;
 mod projections;
 mod remote;
 mod secret;
@@ -86,6 +88,11 @@ enum Command {
         #[command(subcommand)]
         command: ProjectionsCommand,
     },
+    /// The event log: moved to another store, or compared with another
+    Log {
+        #[command(subcommand)]
+        command: LogCommand,
+    },
     /// What signs tokens
     Keys {
         #[command(subcommand)]
@@ -149,6 +156,38 @@ struct RebuildArgs {
     /// Build and compare, but leave the old in place; exit code 3 when they differ
     #[arg(long)]
     dry_run: bool,
+    /// For machines
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum LogCommand {
+    /// Copy a log to another store: the same events, order, times and bytes
+    ///
+    /// Both are then read from the beginning and compared. A target that holds anything but the
+    /// beginning of the source is refused, and not changed.
+    #[command(after_help = log::COPY)]
+    Copy(TwoLogs),
+    /// Compare two logs, event by event
+    #[command(after_help = log::VERIFY)]
+    Verify(TwoLogs),
+}
+
+#[derive(Debug, Args)]
+struct TwoLogs {
+    /// The log that is there
+    #[arg(long, value_name = "LOG")]
+    from: String,
+    /// The other one
+    #[arg(long, value_name = "LOG")]
+    to: String,
+    /// What the one is called on its event store [default: log.name]
+    #[arg(long, value_name = "NAME")]
+    from_name: Option<String>,
+    /// What the other is called on its event store [default: log.name]
+    #[arg(long, value_name = "NAME")]
+    to_name: Option<String>,
     /// For machines
     #[arg(long)]
     json: bool,
@@ -282,6 +321,7 @@ fn dispatch(cli: Cli) -> Done {
             Command::Admin { command: AdminCommand::Create { name, admin, password_file } } => {
                 admin::create(&config, name, admin, &password_file).await
             }
+            Command::Log { command } => Box::pin(log::run(&config, &resolved, &command)).await,
             Command::Keys { command } => sign_with(&config, &command),
             Command::Health => health::run(&config).await,
             Command::Remote(_) | Command::Completions { .. } | Command::Man { .. } => Ok(()),

@@ -338,8 +338,6 @@ fn registry(r: &Resolved, embedded: bool) -> Result<Option<Registry>, ConfigErro
 }
 
 fn log_store(r: &Resolved) -> Result<LogStore, ConfigError> {
-    /// The longest name of a log.
-    const MAX_NAME: usize = 64;
     if r.text("log.store") == "postgres" {
         return Ok(LogStore::Postgres);
     }
@@ -351,14 +349,21 @@ fn log_store(r: &Resolved) -> Result<LogStore, ConfigError> {
     }
     let url = set(r, "log.url")
         .ok_or_else(|| wrong("log.store is eventstore, but log.url is not set: which server?"))?;
-    let name = r.text("log.name").to_owned();
+    let name = log_name("log.name", r.text("log.name"))?;
+    Ok(LogStore::EventStore { url: url.into(), name })
+}
+
+/// What a log may be called on an event store; `key` is where it was said.
+pub(crate) fn log_name(key: &str, name: &str) -> Result<String, ConfigError> {
+    /// The longest name of a log.
+    const MAX_NAME: usize = 64;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     if !(1..=MAX_NAME).contains(&name.len()) || !name.chars().all(plain) {
         return Err(wrong(&format!(
-            "log.name must have 1 to {MAX_NAME} letters, digits, underscores and hyphens"
+            "{key} must have 1 to {MAX_NAME} letters, digits, underscores and hyphens"
         )));
     }
-    Ok(LogStore::EventStore { url: url.into(), name })
+    Ok(name.to_owned())
 }
 
 fn mail(r: &Resolved) -> Result<Option<Mail>, ConfigError> {

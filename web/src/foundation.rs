@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use commands::desk::{Clock, Desk};
-use commands::log::postgres::{PostgresLog, PostgresLogOptions};
+use commands::log::postgres::{PostgresLog, PostgresLogOptions, is_unfinished};
 use commands::vault::{MasterKey, Vault, VaultError};
 use domain::log::{EventLog, LogError};
 use projections::origin::{self, OriginError};
@@ -75,6 +75,11 @@ pub enum FoundationError {
     LogServer(String),
     #[error(transparent)]
     Vault(#[from] VaultError),
+    #[error(
+        "the event log, {0}, is a copy that was not finished: run the same `portus log copy` again \
+         until it says that both are the same, or set log.store back"
+    )]
+    Unfinished(String),
     #[error("the vault's master key: {0}")]
     MasterKey(String),
     #[error(transparent)]
@@ -202,6 +207,9 @@ async fn open_log(
     match &config.log.store {
         LogStore::Postgres => {
             let pool = database.service.clone();
+            if is_unfinished(&pool).await? {
+                return Err(FoundationError::Unfinished("in Postgres".to_owned()));
+            }
             Ok(PostgresLog::open(pool, PostgresLogOptions::default()).await?)
         }
         #[cfg(feature = "eventstore")]
@@ -213,6 +221,9 @@ async fn open_log(
                 Err(OpenError::Settings(error)) => Err(FoundationError::Config(error.to_string())),
                 Err(error @ OpenError::Log { .. }) => {
                     Err(FoundationError::LogServer(error.to_string()))
+                }
+                Err(OpenError::Unfinished(name)) => {
+                    Err(FoundationError::Unfinished(format!("{name} on an event store")))
                 }
             }
         }
@@ -296,6 +307,25 @@ async fn start_postgres(data: &DataDir) -> Result<EmbeddedPostgres, FoundationEr
     let mut options = EmbeddedOptions::new(data.root().join(POSTGRES));
     options.patience = Duration::from_secs(120);
     Ok(EmbeddedPostgres::start(options).await?)
+}
+
+/// The database as its owner reaches it, for a command of the console; with the private Postgres,
+/// when it had to be started for this.
+pub(crate) async fn owner_beside(
+    config: &Config,
+) -> Result<(PgConnectOptions, Option<EmbeddedPostgres>), FoundationError> {
+    if let Some(Reach::External(options)) = external(config)? {
+        return Ok((options.owner, None));
+    }
+    let data = DataDir::open_beside(&config.data_dir)?;
+    if let Reach::External(options) = Reach::beside(config, &data)? {
+        return Ok((options.owner, None));
+    }
+    if let Some(options) = running_postgres(&data) {
+        return Ok((options, None));
+    }
+    let postgres = start_postgres(&data).await?;
+    Ok((postgres.connect_options(), Some(postgres)))
 }
 
 /// The embedded Postgres of a service that runs, as its own notes tell: line 4 of

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Reached;
+use super::transfer::{self, Standing, Transfer, TransferError};
 use crate::desk::Clock;
 use async_trait::async_trait;
 use domain::event::{Class, EventId, Position, Recorded, StreamName, Version};
@@ -28,6 +29,8 @@ struct Kept {
     streams: HashMap<StreamName, Vec<usize>>,
     ids: HashMap<EventId, Position>,
     keys: HashMap<String, Position>,
+    /// A copy into it was begun, and not finished.
+    unfinished: bool,
 }
 
 impl MemoryLog {
@@ -100,6 +103,73 @@ impl EventLog for MemoryLog {
 
     async fn wait_beyond(&self, after: Position, class: Option<Class>) {
         self.reached.wait_beyond(after, class).await;
+    }
+}
+
+/// The log as a whole, see [`Transfer`].
+#[async_trait]
+impl Transfer for Arc<MemoryLog> {
+    fn place(&self) -> String {
+        "memory".to_owned()
+    }
+
+    async fn identity(&mut self) -> Result<Option<String>, TransferError> {
+        Ok(Some(format!("memory {:p}", Arc::as_ptr(self))))
+    }
+
+    async fn standing(&mut self) -> Result<Standing, TransferError> {
+        let kept = self.kept();
+        Ok(Standing { head: kept.head(), unfinished: kept.unfinished, served: false })
+    }
+
+    async fn read(
+        &mut self,
+        after: Position,
+        upto: Position,
+    ) -> Result<Vec<transfer::Kept>, TransferError> {
+        let kept = self.kept();
+        let keys: HashMap<Position, &String> =
+            kept.keys.iter().map(|(key, at)| (*at, key)).collect();
+        let end = index(upto.0).min(kept.events.len());
+        let rest = kept.events.get(index(after.0)..end).unwrap_or_default();
+        let page = rest.iter().take(MAX_PAGE).map(|event| transfer::Kept {
+            event: event.clone(),
+            key: keys.get(&event.position).map(|key| (*key).clone()),
+        });
+        Ok(page.collect())
+    }
+
+    async fn begin(&mut self) -> Result<(), TransferError> {
+        self.kept().unfinished = true;
+        Ok(())
+    }
+
+    async fn write(&mut self, events: &[transfer::Kept]) -> Result<(), TransferError> {
+        let mut kept = self.kept();
+        for transfer::Kept { event, key } in events {
+            if event.position.0 != kept.head().0 + 1 {
+                return Err(TransferError::Moved(event.position.0));
+            }
+            let place = kept.events.len();
+            kept.streams.entry(event.stream.clone()).or_default().push(place);
+            kept.ids.insert(event.id, event.position);
+            if let Some(key) = key {
+                kept.keys.insert(key.clone(), event.position);
+            }
+            kept.events.push(event.clone());
+        }
+        Ok(())
+    }
+
+    async fn settle(&mut self) -> Result<(), TransferError> {
+        let head = self.kept().head();
+        self.reached.publish(head, true);
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<(), TransferError> {
+        self.kept().unfinished = false;
+        Ok(())
     }
 }
 

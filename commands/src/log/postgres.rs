@@ -7,6 +7,7 @@
 
 mod batch;
 mod sequencer;
+mod transfer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,6 +27,7 @@ use uuid::Uuid;
 use super::Reached;
 use batch::Waiting;
 use sequencer::Sequencer;
+pub use transfer::{PostgresTransfer, Prepare, is_unfinished};
 
 /// The most commands that wait to be written; whoever comes then is told [`LogError::Busy`].
 pub const QUEUE: usize = 8_192;

@@ -63,6 +63,11 @@ impl Kept {
         self.streams.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// As if a stream had never been.
+    pub fn forget(&mut self, name: &str) {
+        self.streams.remove(name);
+    }
+
     pub(super) fn append(
         &mut self,
         stream: &str,
