@@ -13,6 +13,7 @@ mod findable;
 mod load;
 mod log;
 mod machine;
+mod moving;
 mod notifications;
 mod pages;
 mod replay;
@@ -55,6 +56,9 @@ fn main() {
         }
         if asked("replay") {
             replay::figures().await;
+        }
+        if asked("moving") {
+            moving::figures().await;
         }
         if arguments.iter().any(|argument| argument == "world") {
             pages::world().await;

@@ -10,7 +10,7 @@ use domain::event::Position;
 use eventstore_log::{EventStoreLog, EventStoreLogOptions, EventStoreTransfer};
 use tests::eventstore::{Double, Server};
 
-use super::{KINDS, Kind, Store, alike, kept, move_to, nobody_listens, options};
+use super::{Home, KINDS, Kind, alike, kept, move_to, nobody_listens, options};
 use crate::facts::{Refine as _, append, decision, fact, put};
 
 /// A log whose owner dies at some step: before it, or when it is done.
@@ -121,7 +121,7 @@ impl Transfer for Slow {
 }
 
 /// A few streams, keys, decisions, and appends of several events.
-async fn fill(store: &Store, appends: usize) {
+async fn fill(store: &Home, appends: usize) {
     let log = store.log().await;
     for number in 0..appends {
         let events = match number % 3 {
@@ -143,13 +143,13 @@ async fn a_copy_that_dies_at_any_step_is_finished_by_the_next() {
         (Kind::Memory, Kind::Postgres),
         (Kind::Postgres, Kind::EventStore),
     ] {
-        let source = Store::empty(from, &server).await;
+        let source = Home::empty(from, &server).await;
         fill(&source, 30).await;
         nobody_listens(&source).await;
         let all = kept(&source).await;
         let mut died = 0;
         for (steps, after) in (0..).flat_map(|steps| [(steps, false), (steps, true)]) {
-            let target = Store::empty(to, &server).await;
+            let target = Home::empty(to, &server).await;
             let mut from = Slow(source.whole().await);
             let mut dying = Dying { log: target.whole().await, steps, after };
             let first = copy(&mut from, &mut dying, &|_| ()).await;
@@ -188,13 +188,13 @@ fn all_linked(double: &Double, name: &str, all: &[Kept]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_to_an_event_store_that_ends_at_any_write_is_finished_by_the_next() {
     let double = Double::start().await;
-    let source = Store::empty(Kind::Memory, &Server::start().await).await;
+    let source = Home::empty(Kind::Memory, &Server::start().await).await;
     fill(&source, 9).await;
     let all = kept(&source).await;
     let mut ended = 0;
     for write in 0.. {
         let name = format!("log{write}");
-        let target = Store::EventStore { url: double.url(), name: name.clone() };
+        let target = Home::EventStore { url: double.url(), name: name.clone() };
         {
             let mut faults = double.faults();
             (faults.refused, faults.refused_after) = (Some(format!("{name}.")), write);
@@ -223,7 +223,7 @@ async fn a_copy_to_an_event_store_that_ends_at_any_write_is_finished_by_the_next
 async fn a_server_that_gives_up_or_never_answers_costs_time_and_nothing_else() {
     for fault in 0..3 {
         let double = Double::start().await;
-        let source = Store::empty(Kind::Memory, &Server::start().await).await;
+        let source = Home::empty(Kind::Memory, &Server::start().await).await;
         fill(&source, 30).await;
         {
             let mut faults = double.faults();
@@ -240,7 +240,7 @@ async fn a_server_that_gives_up_or_never_answers_costs_time_and_nothing_else() {
         };
         let mut target = EventStoreTransfer::open(&double.url(), hasty.clone()).await.unwrap();
         copy(&mut *source.whole().await, &mut target, &|_| ()).await.unwrap();
-        let there = Store::EventStore { url: double.url(), name: hasty.name.clone() };
+        let there = Home::EventStore { url: double.url(), name: hasty.name.clone() };
         assert_eq!(kept(&there).await, kept(&source).await);
         let log = EventStoreLog::open(&double.url(), hasty).await.unwrap();
         alike(&*source.log().await, &*log).await;
@@ -251,23 +251,23 @@ async fn a_server_that_gives_up_or_never_answers_costs_time_and_nothing_else() {
 async fn no_service_opens_a_log_that_is_half_copied() {
     let server = Server::start().await;
     for to in [Kind::Postgres, Kind::EventStore] {
-        let source = Store::empty(Kind::Memory, &server).await;
+        let source = Home::empty(Kind::Memory, &server).await;
         fill(&source, 9).await;
-        let target = Store::empty(to, &server).await;
+        let target = Home::empty(to, &server).await;
         let mut dying = Dying { log: target.whole().await, steps: 2, after: false };
         copy(&mut *source.whole().await, &mut dying, &|_| ()).await.unwrap_err();
         match &target {
-            Store::Postgres(db) => {
+            Home::Postgres(db) => {
                 assert!(commands::log::postgres::is_unfinished(&db.service).await.unwrap());
             }
-            Store::EventStore { url, name } => {
+            Home::EventStore { url, name } => {
                 let refused = EventStoreLog::open(url, options(name)).await.unwrap_err();
                 assert!(refused.to_string().contains("not finished"), "{refused}");
             }
-            Store::Memory(_) => unreachable!(),
+            Home::Memory(_) => unreachable!(),
         }
         // Nor is it copied on.
-        let onto = Store::empty(Kind::Memory, &server).await;
+        let onto = Home::empty(Kind::Memory, &server).await;
         let refused = move_to(&target, &onto).await.unwrap_err();
         assert!(matches!(refused, CopyError::HalfSource(_)), "{refused}");
         move_to(&source, &target).await.unwrap();
@@ -279,9 +279,9 @@ async fn no_service_opens_a_log_that_is_half_copied() {
 async fn two_copies_at_once_make_one_log() {
     let server = Server::start().await;
     for to in KINDS {
-        let source = Store::empty(Kind::Memory, &server).await;
+        let source = Home::empty(Kind::Memory, &server).await;
         fill(&source, 60).await;
-        let target = Store::empty(to, &server).await;
+        let target = Home::empty(to, &server).await;
         let (mut one, mut other) = (Slow(source.whole().await), Slow(source.whole().await));
         let (mut here, mut there) = (target.whole().await, target.whole().await);
         // Either may lose; what is there is true in every case.

@@ -1,32 +1,30 @@
 //! What is not copied, and what is said then.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use async_trait::async_trait;
 use commands::desk::Clock;
 use commands::log::copy::{CopyError, Difference, copy, verify};
 use commands::log::memory::MemoryLog;
 use commands::log::postgres::PostgresTransfer;
 use commands::log::transfer::{Kept, Standing, Transfer, TransferError};
-use domain::event::{Class, EventId, Position, StreamName, Version};
+use domain::event::{Class, EventId, Position, Recorded, StreamName, Version};
 use eventstore_log::EventStoreTransfer;
 use jiff::Timestamp;
 use tests::eventstore::{Double, Server};
 use tests::postgres::TestDatabase;
 use uuid::Uuid;
 
-use super::{KINDS, Kind, Store, grow, kept, move_to, nobody_listens, options, owner};
+use super::{Home, KINDS, Kind, grow, kept, move_to, nobody_listens, options, owner};
 use crate::facts::{Refine as _, append, decision, fact, one, put};
 
 /// A log in memory that holds these.
-async fn holding(events: &[Kept]) -> Store {
+async fn holding(events: &[Kept]) -> Home {
     let mut log = MemoryLog::new(Clock::system());
     log.write(events).await.unwrap();
-    Store::Memory(log)
+    Home::Memory(log)
 }
 
-async fn some(server: &Server) -> Store {
-    let source = Store::empty(Kind::Memory, server).await;
+async fn some(server: &Server) -> Home {
+    let source = Home::empty(Kind::Memory, server).await;
     for number in 0..5 {
         grow(&source, one("s").key(&format!("k{number}"))).await;
     }
@@ -79,7 +77,7 @@ async fn a_target_with_another_log_or_with_more_is_refused_in_every_store() {
     let server = Server::start().await;
     for to in KINDS {
         let source = some(&server).await;
-        let other = Store::empty(to, &server).await;
+        let other = Home::empty(to, &server).await;
         grow(&other, one("s")).await;
         let before = kept(&other).await;
         let refused = move_to(&source, &other).await.unwrap_err();
@@ -90,7 +88,7 @@ async fn a_target_with_another_log_or_with_more_is_refused_in_every_store() {
         );
         assert_eq!(kept(&other).await, before);
 
-        let target = Store::empty(to, &server).await;
+        let target = Home::empty(to, &server).await;
         move_to(&source, &target).await.unwrap();
         grow(&target, one("s")).await;
         let before = kept(&target).await;
@@ -114,7 +112,7 @@ async fn a_target_with_another_log_or_with_more_is_refused_in_every_store() {
 async fn one_log_is_not_copied_onto_itself() {
     let server = Server::start().await;
     for kind in KINDS {
-        let store = Store::empty(kind, &server).await;
+        let store = Home::empty(kind, &server).await;
         grow(&store, one("s")).await;
         nobody_listens(&store).await;
         let refused = move_to(&store, &store).await.unwrap_err();
@@ -122,13 +120,13 @@ async fn one_log_is_not_copied_onto_itself() {
     }
     // Under another address it is the same one.
     let double = Double::start().await;
-    let here = Store::EventStore { url: double.url(), name: "log".to_owned() };
+    let here = Home::EventStore { url: double.url(), name: "log".to_owned() };
     grow(&here, one("s")).await;
     let url = double.url().replace("127.0.0.1", "localhost");
-    let there = Store::EventStore { url, name: "log".to_owned() };
+    let there = Home::EventStore { url, name: "log".to_owned() };
     let refused = move_to(&here, &there).await.unwrap_err();
     assert!(matches!(refused, CopyError::Same(_)), "{refused}");
-    let other = Store::EventStore { url: double.url(), name: "other".to_owned() };
+    let other = Home::EventStore { url: double.url(), name: "other".to_owned() };
     move_to(&here, &other).await.unwrap();
 }
 
@@ -136,7 +134,7 @@ async fn one_log_is_not_copied_onto_itself() {
 async fn a_target_that_a_service_has_open_is_refused() {
     let server = Server::start().await;
     let source = some(&server).await;
-    let target = Store::empty(Kind::Postgres, &server).await;
+    let target = Home::empty(Kind::Postgres, &server).await;
     let service = target.log().await;
     let mut whole = target.whole().await;
     // It listens as soon as it can.
@@ -149,11 +147,11 @@ async fn a_target_that_a_service_has_open_is_refused() {
     move_to(&source, &target).await.unwrap();
 }
 
-/// A log to which somebody else appends, once, when the first is read from it.
+/// A log: when it is first read from, somebody appends to a store.
 struct Busy<'a> {
     log: Box<dyn Transfer>,
-    store: &'a Store,
-    done: AtomicBool,
+    store: &'a Home,
+    done: bool,
 }
 
 #[async_trait]
@@ -172,16 +170,14 @@ impl Transfer for Busy<'_> {
 
     async fn read(&mut self, after: Position, upto: Position) -> Result<Vec<Kept>, TransferError> {
         let page = self.log.read(after, upto).await?;
-        if !self.done.swap(true, Ordering::SeqCst) {
-            // As a service does that had it open before.
-            let event = page.last().expect("events").event.clone();
-            let head = self.log.standing().await?.head;
-            let id = EventId(Uuid::now_v7());
+        if !std::mem::replace(&mut self.done, true) {
+            let mut store = self.store.whole().await;
+            let position = Position(store.standing().await?.head.0 + 1);
+            let (id, version) = (EventId(Uuid::now_v7()), Version(0));
             let stream = StreamName::stored("new".to_owned());
-            let (position, version) = (Position(head.0 + 1), Version(0));
-            let event = domain::event::Recorded { position, id, stream, version, ..event };
-            let late = Kept { event, key: None };
-            self.store.whole().await.write(&[late]).await?;
+            let like = page.last().expect("events").event.clone();
+            let event = Recorded { position, id, stream, version, ..like };
+            store.write(&[Kept { event, key: None }]).await?;
         }
         Ok(page)
     }
@@ -208,9 +204,8 @@ async fn a_source_that_grows_meanwhile_is_said_and_the_target_is_kept_shut_until
     let server = Server::start().await;
     for to in [Kind::Postgres, Kind::EventStore] {
         let source = some(&server).await;
-        let target = Store::empty(to, &server).await;
-        let mut busy =
-            Busy { log: source.whole().await, store: &source, done: AtomicBool::new(false) };
+        let target = Home::empty(to, &server).await;
+        let mut busy = Busy { log: source.whole().await, store: &source, done: false };
         let copied = copy(&mut busy, &mut *target.whole().await, &|_| ()).await.unwrap();
         assert_eq!((copied.written, copied.grown), (5, 1));
         assert!(target.whole().await.standing().await.unwrap().unfinished);
@@ -225,48 +220,10 @@ async fn somebody_who_appends_to_the_target_is_noticed_and_keeps_what_they_have(
     let server = Server::start().await;
     for to in [Kind::Postgres, Kind::EventStore] {
         let source = some(&server).await;
-        let target = Store::empty(to, &server).await;
+        let target = Home::empty(to, &server).await;
         // Appended when the source is first read: after the target was found empty.
-        struct Racing<'a>(Box<dyn Transfer>, &'a Store, bool);
-        #[async_trait]
-        impl Transfer for Racing<'_> {
-            fn place(&self) -> String {
-                self.0.place()
-            }
-            async fn identity(&mut self) -> Result<Option<String>, TransferError> {
-                self.0.identity().await
-            }
-            async fn standing(&mut self) -> Result<Standing, TransferError> {
-                self.0.standing().await
-            }
-            async fn read(
-                &mut self,
-                after: Position,
-                upto: Position,
-            ) -> Result<Vec<Kept>, TransferError> {
-                let page = self.0.read(after, upto).await?;
-                if !std::mem::replace(&mut self.2, true) {
-                    let mut other = page[0].clone();
-                    other.event.id = EventId(Uuid::now_v7());
-                    self.1.whole().await.write(&[other]).await?;
-                }
-                Ok(page)
-            }
-            async fn begin(&mut self) -> Result<(), TransferError> {
-                self.0.begin().await
-            }
-            async fn write(&mut self, events: &[Kept]) -> Result<(), TransferError> {
-                self.0.write(events).await
-            }
-            async fn settle(&mut self) -> Result<(), TransferError> {
-                self.0.settle().await
-            }
-            async fn end(&mut self) -> Result<(), TransferError> {
-                self.0.end().await
-            }
-        }
-        let mut racing = Racing(source.whole().await, &target, false);
-        let refused = copy(&mut racing, &mut *target.whole().await, &|_| ()).await.unwrap_err();
+        let mut busy = Busy { log: source.whole().await, store: &target, done: false };
+        let refused = copy(&mut busy, &mut *target.whole().await, &|_| ()).await.unwrap_err();
         assert!(
             matches!(&refused, CopyError::Store { error: TransferError::Moved(1), .. }),
             "{refused}"
@@ -280,7 +237,9 @@ async fn somebody_who_appends_to_the_target_is_noticed_and_keeps_what_they_have(
 async fn what_cannot_be_a_log_is_not_written_to_postgres() {
     let server = Server::start().await;
     let all = kept(&some(&server).await).await;
-    let changes: [(&str, fn(&mut Vec<Kept>)); 4] = [
+    /// What is broken, and what is said of it.
+    type Broken = (&'static str, fn(&mut Vec<Kept>));
+    let changes: [Broken; 4] = [
         ("time goes back", |all| all[3].event.recorded_at = Timestamp::UNIX_EPOCH),
         ("does not go on at version 9", |all| all[3].event.version = Version(9)),
         ("goes on at version 1, not 0", |all| all.iter_mut().for_each(|k| k.event.version.0 += 1)),
@@ -289,8 +248,7 @@ async fn what_cannot_be_a_log_is_not_written_to_postgres() {
     for (words, change) in changes {
         let mut broken = all.clone();
         change(&mut broken);
-        let (source, target) =
-            (holding(&broken).await, Store::empty(Kind::Postgres, &server).await);
+        let (source, target) = (holding(&broken).await, Home::empty(Kind::Postgres, &server).await);
         let refused = move_to(&source, &target).await.unwrap_err();
         assert!(refused.to_string().contains(words), "{refused}");
         assert_eq!(kept(&target).await, []);
@@ -303,11 +261,11 @@ async fn what_an_event_store_cannot_keep_is_not_written_there() {
     let mut all = kept(&some(&server).await).await;
     all[2].event.meta.insert(0, ' ');
     let source = holding(&all).await;
-    let target = Store::empty(Kind::EventStore, &server).await;
+    let target = Home::empty(Kind::EventStore, &server).await;
     let refused = move_to(&source, &target).await.unwrap_err();
     assert!(refused.to_string().contains("position 3 has space around it"), "{refused}");
     // Postgres keeps it as it is.
-    let target = Store::empty(Kind::Postgres, &server).await;
+    let target = Home::empty(Kind::Postgres, &server).await;
     move_to(&source, &target).await.unwrap();
     assert_eq!(kept(&target).await, all);
 }
@@ -316,7 +274,7 @@ async fn what_an_event_store_cannot_keep_is_not_written_there() {
 async fn links_that_lead_to_more_than_there_is_are_not_written_over() {
     let double = Double::start().await;
     let source = some(&Server::start().await).await;
-    let target = Store::EventStore { url: double.url(), name: "log".to_owned() };
+    let target = Home::EventStore { url: double.url(), name: "log".to_owned() };
     move_to(&source, &target).await.unwrap();
     double.kept().forget("log.log");
     let refused = move_to(&source, &target).await.unwrap_err();
@@ -329,7 +287,7 @@ async fn an_account_that_is_not_the_owners_copies_nothing() {
     let server = Server::start().await;
     let source = some(&server).await;
     let db = TestDatabase::new().await;
-    put(&*Store::Memory(MemoryLog::new(Clock::system())).log().await, one("s")).await;
+    put(&*Home::Memory(MemoryLog::new(Clock::system())).log().await, one("s")).await;
     let mut service = PostgresTransfer::open(&db.service_options(), None).await.unwrap();
     let refused = copy(&mut *source.whole().await, &mut service, &|_| ()).await.unwrap_err();
     assert!(
@@ -337,7 +295,7 @@ async fn an_account_that_is_not_the_owners_copies_nothing() {
         "{refused}"
     );
     // Nor does it read what only the owner may.
-    move_to(&source, &Store::Postgres(db)).await.unwrap();
+    move_to(&source, &Home::Postgres(Box::new(db))).await.unwrap();
     let db = TestDatabase::new().await;
     let mut whole = owner(&db).await;
     copy(&mut *source.whole().await, &mut whole, &|_| ()).await.unwrap();
@@ -351,7 +309,7 @@ async fn an_account_that_is_not_the_owners_copies_nothing() {
 async fn a_user_who_may_only_read_copies_from_a_server_and_not_to_it() {
     const PASSWORD: &str = "hunter2";
     let double = Double::start().await;
-    let source = Store::EventStore { url: double.url(), name: "log".to_owned() };
+    let source = Home::EventStore { url: double.url(), name: "log".to_owned() };
     let log = source.log().await;
     put(&*log, append("s", vec![fact("a"), decision("b")])).await;
     drop(log);
