@@ -21,7 +21,7 @@ use crate::names::{Names, link_id};
 use crate::{EventStoreLogOptions, links, prepare, settings, unavailable, writer};
 
 /// The most events of one page.
-const PAGE: usize = 2_000;
+const PAGE: usize = 500;
 /// A page ends when its events have so many bytes.
 const PAGE_BYTES: usize = 8 * 1024 * 1024;
 /// The most events of one write, and of one round of links.
