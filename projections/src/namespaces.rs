@@ -6,7 +6,7 @@ use domain::namespace::Visibility;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::read::{Order, Paging, ReadModels, Rights, row};
+use crate::read::{Keys, Order, Paging, ReadModels, row};
 
 row! {
     /// A namespace.
@@ -33,6 +33,24 @@ row! {
         pub created_at: Timestamp,
         /// When anything of it last changed.
         pub updated_at: Timestamp,
+    }
+}
+
+impl NamespaceRow {
+    /// Whether it is among what somebody may see.
+    fn is_in(&self, visible: &Visible) -> bool {
+        if visible.everything {
+            return true;
+        }
+        let registry = RegistryName::parse(&self.registry).ok();
+        let name = NamespaceName::parse(&self.name).ok();
+        let visibility = Visibility::parse(&self.visibility);
+        match (registry, name, visibility) {
+            (Some(registry), Some(name), Some(visibility)) => {
+                visible.sees_namespace(&registry, &name, visibility)
+            }
+            _ => false,
+        }
     }
 }
 
@@ -69,14 +87,22 @@ macro_rules! columns {
     };
 }
 
+/// `Keys` are bound to `$1` to `$3`.
+macro_rules! may_see {
+    () => {
+        "($1 OR CASE WHEN n.visibility = ANY($2) THEN true
+            ELSE n.registry || '/' || n.name = ANY($3::text[]) END) "
+    };
+}
+
 macro_rules! select {
     ($($rest:expr),+) => {
         concat!(
             "SELECT ",
             columns!(),
             " FROM namespaces n
-             WHERE ($1 OR n.visibility = ANY($2)
-                OR (n.registry, n.name) IN (SELECT * FROM unnest($3::text[], $4::text[]))) ",
+             WHERE ",
+            may_see!(),
             $($rest),+
         )
     };
@@ -84,18 +110,20 @@ macro_rules! select {
 
 macro_rules! wanted {
     () => {
-        "AND ($5::text IS NULL OR n.visibility = $5)
-         AND ($6::text IS NULL OR (n.holder_kind = 'team' AND n.holder = $6))
-         AND ($7::text IS NULL OR n.registry = $7)
-         AND ($8::text IS NULL OR starts_with(n.name, $8)) "
+        "AND ($4::text IS NULL OR n.visibility = $4)
+         AND ($5::text IS NULL OR (n.holder_kind = 'team' AND n.holder = $5))
+         AND ($6::text IS NULL OR n.registry = $6)
+         AND ($7::text IS NULL OR starts_with(n.name, $7)) "
     };
 }
 
-const FIND: &str = select!("AND n.registry = $5 AND n.name = $6");
-const FIND_ID: &str = select!("AND n.id = $5");
+/// Of whoever may see them: that is asked of the row.
+const FIND: &str =
+    concat!("SELECT ", columns!(), " FROM namespaces n WHERE n.registry = $1 AND n.name = $2");
+const FIND_ID: &str = concat!("SELECT ", columns!(), " FROM namespaces n WHERE n.id = $1");
 const LIST: &str = select!(
-    "AND ($5::text IS NULL OR (n.registry, n.name) > ($5, $6::text))
-     ORDER BY n.registry, n.name OFFSET $7 LIMIT $8"
+    "AND ($4::text IS NULL OR (n.registry, n.name) > ($4, $5::text))
+     ORDER BY n.registry, n.name OFFSET $6 LIMIT $7"
 );
 /// Of each visibility that is seen as many as a page needs, and of the others `$2`, `$3`, which lie
 /// behind `$4`, `$5` already.
@@ -116,19 +144,19 @@ const SEEN: &str = concat!(
     ORDER BY n.registry, n.name LIMIT $6"
 );
 const OF_TEAM: &str = select!(
-    "AND n.holder_kind = 'team' AND n.holder = $5
-     AND ($6::text IS NULL OR (n.registry, n.name) > ($6, $7::text))
-     ORDER BY n.registry, n.name OFFSET $8 LIMIT $9"
+    "AND n.holder_kind = 'team' AND n.holder = $4
+     AND ($5::text IS NULL OR (n.registry, n.name) > ($5, $6::text))
+     ORDER BY n.registry, n.name OFFSET $7 LIMIT $8"
 );
 const PAGES: [&str; 4] = [
-    select!(wanted!(), "ORDER BY n.registry, n.name OFFSET $9 LIMIT $10"),
-    select!(wanted!(), "ORDER BY n.registry DESC, n.name DESC OFFSET $9 LIMIT $10"),
-    select!(wanted!(), "ORDER BY n.id OFFSET $9 LIMIT $10"),
-    select!(wanted!(), "ORDER BY n.id DESC OFFSET $9 LIMIT $10"),
+    select!(wanted!(), "ORDER BY n.registry, n.name OFFSET $8 LIMIT $9"),
+    select!(wanted!(), "ORDER BY n.registry DESC, n.name DESC OFFSET $8 LIMIT $9"),
+    select!(wanted!(), "ORDER BY n.id OFFSET $8 LIMIT $9"),
+    select!(wanted!(), "ORDER BY n.id DESC OFFSET $8 LIMIT $9"),
 ];
 const COUNT: &str = concat!(
-    "SELECT count(*) FROM (SELECT FROM namespaces n WHERE ($1 OR n.visibility = ANY($2)
-       OR (n.registry, n.name) IN (SELECT * FROM unnest($3::text[], $4::text[]))) ",
+    "SELECT count(*) FROM (SELECT FROM namespaces n WHERE ",
+    may_see!(),
     wanted!(),
     "LIMIT 10000) counted"
 );
@@ -179,11 +207,7 @@ pub type Key = (String, String);
 
 macro_rules! bind_rights {
     ($query:expr, $rights:expr) => {
-        $query
-            .bind($rights.everything)
-            .bind($rights.visibilities)
-            .bind($rights.namespaces.0)
-            .bind($rights.namespaces.1)
+        $query.bind($rights.everything).bind($rights.visibilities).bind($rights.namespaces)
     };
 }
 
@@ -198,12 +222,12 @@ pub async fn find(
     name: &NamespaceName,
     visible: &Visible,
 ) -> Result<Option<NamespaceRow>, sqlx::Error> {
-    let rights = Rights::of(visible);
-    bind_rights!(sqlx::query_as(FIND), rights)
+    let found: Option<NamespaceRow> = sqlx::query_as(FIND)
         .bind(registry.as_str())
         .bind(name.as_str())
         .fetch_optional(read.pool())
-        .await
+        .await?;
+    Ok(found.filter(|row| row.is_in(visible)))
 }
 
 /// One namespace by id, if it may be seen.
@@ -216,8 +240,9 @@ pub async fn find_id(
     id: i64,
     visible: &Visible,
 ) -> Result<Option<NamespaceRow>, sqlx::Error> {
-    let rights = Rights::of(visible);
-    bind_rights!(sqlx::query_as(FIND_ID), rights).bind(id).fetch_optional(read.pool()).await
+    let found: Option<NamespaceRow> =
+        sqlx::query_as(FIND_ID).bind(id).fetch_optional(read.pool()).await?;
+    Ok(found.filter(|row| row.is_in(visible)))
 }
 
 /// The namespaces that may be seen.
@@ -233,7 +258,7 @@ pub async fn list(
     if !visible.everything && paging.offset() == 0 {
         return seen(read, visible, paging).await;
     }
-    let rights = Rights::of(visible);
+    let rights = Keys::of(visible);
     let (registry, name) = paging.after.clone().unzip();
     bind_rights!(sqlx::query_as(LIST), rights)
         .bind(registry)
@@ -279,7 +304,7 @@ pub async fn of_team(
     visible: &Visible,
     paging: &Paging<Key>,
 ) -> Result<Vec<NamespaceRow>, sqlx::Error> {
-    let rights = Rights::of(visible);
+    let rights = Keys::of(visible);
     let (registry, name) = paging.after.clone().unzip();
     bind_rights!(sqlx::query_as(OF_TEAM), rights)
         .bind(team.as_str())
@@ -303,7 +328,7 @@ pub async fn page(
     order: Order,
     paging: &Paging<()>,
 ) -> Result<Vec<NamespaceRow>, sqlx::Error> {
-    let rights = Rights::of(visible);
+    let rights = Keys::of(visible);
     bind_rights!(sqlx::query_as(order.of(PAGES)), rights)
         .bind(filter.visibility.map(Visibility::as_str))
         .bind(filter.team.as_ref().map(TeamName::as_str))
@@ -325,7 +350,7 @@ pub async fn count(
     visible: &Visible,
     filter: &Filter,
 ) -> Result<i64, sqlx::Error> {
-    let rights = Rights::of(visible);
+    let rights = Keys::of(visible);
     bind_rights!(sqlx::query_scalar(COUNT), rights)
         .bind(filter.visibility.map(Visibility::as_str))
         .bind(filter.team.as_ref().map(TeamName::as_str))

@@ -1,6 +1,7 @@
 //! What every query on the read models shares: the pool, rights as parameters, paging, rows.
 
 use domain::access::Visible;
+use domain::name::RegistryName;
 use jiff::Timestamp;
 use sqlx::PgPool;
 use sqlx::postgres::{PgPoolOptions, PgRow};
@@ -147,6 +148,36 @@ impl Rights {
                 .map(|(registry, name)| pair((registry.as_str(), name.as_str())))
                 .unzip(),
             teams: visible.teams.iter().map(|team| team.as_str().to_owned()).collect(),
+        }
+    }
+}
+
+/// [`Visible`] as the parameters of a query over much: each namespace and repository one text,
+/// `registry/name`, which no two things share, as a registry's name has no `/`.
+pub(crate) struct Keys {
+    pub(crate) everything: bool,
+    pub(crate) visibilities: Vec<&'static str>,
+    pub(crate) namespaces: Vec<String>,
+    pub(crate) repositories: Vec<String>,
+}
+
+impl Keys {
+    pub(crate) fn of(visible: &Visible) -> Self {
+        let key = |registry: &RegistryName, name: &str| {
+            let registry = registry.as_str();
+            let mut key = String::with_capacity(registry.len() + 1 + name.len());
+            key.push_str(registry);
+            key.push('/');
+            key.push_str(name);
+            key
+        };
+        let namespaces = visible.namespaces.iter().map(|(at, name)| key(at, name.as_str()));
+        let repositories = visible.repositories.iter().map(|(at, name)| key(at, name.as_str()));
+        Self {
+            everything: visible.everything,
+            visibilities: visible.visibilities.iter().map(|v| v.as_str()).collect(),
+            namespaces: namespaces.collect(),
+            repositories: repositories.collect(),
         }
     }
 }

@@ -6,10 +6,13 @@ use std::collections::BTreeSet;
 
 use domain::access::Visible;
 use domain::name::{NamespaceName, RegistryName, RepositoryName};
+use domain::namespace::Visibility;
 use jiff::Timestamp;
 
-pub use self::browse::{Cursor, CursorError, Filter, MOST_WALKED, Order, Slice, Sort, browse};
-use crate::read::{Paging, ReadModels, Rights, row};
+pub use self::browse::{
+    Cursor, CursorError, Filter, MOST_WALKED, Order, Slice, Sort, browse, count,
+};
+use crate::read::{Keys, Paging, ReadModels, row};
 
 /// For how many days, the latest one included, pulls are told a day.
 pub const PULL_DAYS: usize = 30;
@@ -60,6 +63,26 @@ row! {
 }
 
 impl RepositoryRow {
+    /// Whether it is among what somebody may see.
+    fn is_in(&self, visible: &Visible) -> bool {
+        if visible.everything {
+            return true;
+        }
+        let (Ok(registry), Ok(name)) =
+            (RegistryName::parse(&self.registry), RepositoryName::parse(&self.name))
+        else {
+            return false;
+        };
+        let namespace = self.namespace.as_deref().and_then(|name| NamespaceName::parse(name).ok());
+        let visibility = self.visibility.as_deref().and_then(Visibility::parse);
+        match namespace.zip(visibility) {
+            Some((namespace, visibility)) => {
+                visible.sees_repository(&registry, &name, &namespace, visibility)
+            }
+            None => visible.repositories.contains(&(registry, name)),
+        }
+    }
+
     /// Pulls on the day of `now` and on the [`PULL_DAYS`] - 1 days before it, in UTC.
     #[must_use]
     pub fn recent_pulls(&self, now: Timestamp) -> i64 {
@@ -95,36 +118,47 @@ macro_rules! select {
              LEFT JOIN content_namespaces n ON n.registry = r.registry AND n.name = r.namespace
              LEFT JOIN repository_descriptions d
                 ON d.registry = r.registry AND d.repository = r.name
-             WHERE r.id IS NOT NULL AND ($1 OR n.visibility = ANY($2)
-                OR (r.registry, r.namespace) IN (SELECT * FROM unnest($3::text[], $4::text[]))
-                OR (r.registry, r.name) IN (SELECT * FROM unnest($5::text[], $6::text[]))) ",
+             WHERE r.id IS NOT NULL AND ($1 OR CASE WHEN r.visibility = ANY($2) THEN true
+                WHEN r.registry || '/' || r.namespace = ANY($3::text[]) THEN true
+                ELSE r.registry || '/' || r.name = ANY($4::text[]) END) ",
             $rest
         )
     };
 }
 
-const FIND: &str = select!("AND r.registry = $7 AND r.name = $8");
-const FIND_ID: &str = select!("AND r.id = $7");
+/// Of whoever may see it: that is asked of the row.
+macro_rules! one {
+    ($which:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM repositories r
+             LEFT JOIN content_namespaces n ON n.registry = r.registry AND n.name = r.namespace
+             LEFT JOIN repository_descriptions d
+                ON d.registry = r.registry AND d.repository = r.name
+             WHERE r.id IS NOT NULL AND ",
+            $which
+        )
+    };
+}
+
+const FIND: &str = one!("r.registry = $1 AND r.name = $2");
+const FIND_ID: &str = one!("r.id = $1");
 const LIST: &str = select!(
-    "AND ($7::text IS NULL OR (r.registry, r.name) > ($7, $8::text))
-     ORDER BY r.registry, r.name OFFSET $9 LIMIT $10"
+    "AND ($5::text IS NULL OR (r.registry, r.name) > ($5, $6::text))
+     ORDER BY r.registry, r.name OFFSET $7 LIMIT $8"
 );
 const OF_NAMESPACE: &str = select!(
-    "AND r.registry = $7 AND r.namespace = $8
-     ORDER BY r.registry, r.namespace, r.name OFFSET $9 LIMIT $10"
+    "AND r.registry = $5 AND r.namespace = $6
+     ORDER BY r.registry, r.namespace, r.name OFFSET $7 LIMIT $8"
 );
-const COUNT: &str = "SELECT count(*) FROM (SELECT FROM repositories r
-    LEFT JOIN content_namespaces n ON n.registry = r.registry AND n.name = r.namespace
-    WHERE r.id IS NOT NULL AND ($1 OR n.visibility = ANY($2)
-       OR (r.registry, r.namespace) IN (SELECT * FROM unnest($3::text[], $4::text[]))
-       OR (r.registry, r.name) IN (SELECT * FROM unnest($5::text[], $6::text[]))) LIMIT 10000) counted";
 const NAMES: &str = "SELECT name FROM repositories
     WHERE registry = $1 AND name > $2 AND id IS NOT NULL ORDER BY name LIMIT 1000";
 
 const KNOWN_OF: &str = "SELECT name FROM repositories
     WHERE registry = $1 AND name = ANY($2) AND id IS NOT NULL";
 
-pub(crate) const STATEMENTS: &[&str] = &[FIND, FIND_ID, LIST, OF_NAMESPACE, COUNT, NAMES, KNOWN_OF];
+pub(crate) const STATEMENTS: &[&str] = &[FIND, FIND_ID, LIST, OF_NAMESPACE, NAMES, KNOWN_OF];
 pub(crate) use self::browse::STATEMENTS as BROWSE_STATEMENTS;
 
 /// Registry and name: what lists of repositories are sorted by.
@@ -132,14 +166,12 @@ pub type Key = (String, String);
 
 macro_rules! bind_rights {
     ($query:expr, $visible:expr) => {{
-        let rights = Rights::of($visible);
+        let keys = Keys::of($visible);
         $query
-            .bind(rights.everything)
-            .bind(rights.visibilities)
-            .bind(rights.namespaces.0)
-            .bind(rights.namespaces.1)
-            .bind(rights.repositories.0)
-            .bind(rights.repositories.1)
+            .bind(keys.everything)
+            .bind(keys.visibilities)
+            .bind(keys.namespaces)
+            .bind(keys.repositories)
     }};
 }
 
@@ -154,11 +186,12 @@ pub async fn find(
     name: &RepositoryName,
     visible: &Visible,
 ) -> Result<Option<RepositoryRow>, sqlx::Error> {
-    bind_rights!(sqlx::query_as(FIND), visible)
+    let found: Option<RepositoryRow> = sqlx::query_as(FIND)
         .bind(registry.as_str())
         .bind(name.as_str())
         .fetch_optional(read.pool())
-        .await
+        .await?;
+    Ok(found.filter(|row| row.is_in(visible)))
 }
 
 /// One repository by id, if it may be seen.
@@ -171,7 +204,9 @@ pub async fn find_id(
     id: i64,
     visible: &Visible,
 ) -> Result<Option<RepositoryRow>, sqlx::Error> {
-    bind_rights!(sqlx::query_as(FIND_ID), visible).bind(id).fetch_optional(read.pool()).await
+    let found: Option<RepositoryRow> =
+        sqlx::query_as(FIND_ID).bind(id).fetch_optional(read.pool()).await?;
+    Ok(found.filter(|row| row.is_in(visible)))
 }
 
 /// The repositories that may be seen, by registry and name.
@@ -236,15 +271,6 @@ pub async fn recent(
 ) -> Result<Vec<RepositoryRow>, sqlx::Error> {
     let order = Order::by(Sort::Pushed);
     Ok(browse(read, visible, &Filter::default(), order, None, limit).await?.rows)
-}
-
-/// How many [`list`] has in all, but no more than [`crate::MAX_COUNT`].
-///
-/// # Errors
-///
-/// The database's.
-pub async fn count(read: &ReadModels, visible: &Visible) -> Result<i64, sqlx::Error> {
-    bind_rights!(sqlx::query_scalar(COUNT), visible).fetch_one(read.pool()).await
 }
 
 /// Up to a thousand repository names of a registry behind `after`, whoever may see them: for our

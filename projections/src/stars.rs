@@ -1,5 +1,7 @@
 //! Stars.
 
+use std::collections::BTreeSet;
+
 use domain::name::{RegistryName, RepositoryName, UserName};
 use jiff::Timestamp;
 
@@ -27,9 +29,15 @@ const COUNT: &str = "SELECT count(*) FROM stars WHERE registry = $1 AND reposito
 const IS_STARRED: &str = "SELECT EXISTS (SELECT FROM stars
     WHERE user_name = $1 AND registry = $2 AND repository = $3)";
 
+const AMONG: &str = "SELECT s.registry, s.repository
+    FROM unnest($2::text[], $3::text[]) AS asked(registry, repository)
+    CROSS JOIN LATERAL (SELECT s.registry, s.repository FROM stars s
+      WHERE s.user_name = $1 AND s.registry = asked.registry
+        AND s.repository = asked.repository OFFSET 0) AS s";
+
 const NAMES: &str = "SELECT registry, repository FROM stars WHERE user_name = $1 LIMIT $2";
 
-pub(crate) const STATEMENTS: &[&str] = &[OF_USER, COUNT, IS_STARRED, NAMES];
+pub(crate) const STATEMENTS: &[&str] = &[OF_USER, COUNT, IS_STARRED, AMONG, NAMES];
 
 /// Registries and repositories that one user starred, in no order.
 pub(crate) async fn names_of_user(
@@ -93,4 +101,24 @@ pub async fn is_starred(
         .bind(repository.as_str())
         .fetch_one(read.pool())
         .await
+}
+
+/// Those of `names`, registry and repository each, that one user starred.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn starred_among<'a>(
+    read: &ReadModels,
+    user: &UserName,
+    names: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<BTreeSet<(String, String)>, sqlx::Error> {
+    let (registries, repositories): (Vec<&str>, Vec<&str>) = names.unzip();
+    let starred: Vec<(String, String)> = sqlx::query_as(AMONG)
+        .bind(user.as_str())
+        .bind(registries)
+        .bind(repositories)
+        .fetch_all(read.pool())
+        .await?;
+    Ok(starred.into_iter().collect())
 }

@@ -8,6 +8,8 @@ use domain::event::Position;
 use domain::name::{RegistryName, RepositoryName, TagName};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row as _};
 
 use crate::of_repository;
 use crate::read::{Paging, ReadModels, row};
@@ -100,6 +102,24 @@ row! {
     }
 }
 
+/// A tag and where it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlacedTagRow {
+    /// Registry.
+    pub registry: String,
+    /// Repository.
+    pub repository: String,
+    /// The tag.
+    pub tag: TagRow,
+}
+
+impl<'r> FromRow<'r, PgRow> for PlacedTagRow {
+    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        let (registry, repository) = (row.try_get("registry")?, row.try_get("repository")?);
+        Ok(Self { registry, repository, tag: TagRow::from_row(row)? })
+    }
+}
+
 row! {
     /// Where a tag stands, also one that is gone: for our own jobs.
     pub struct StandingTag {
@@ -114,14 +134,21 @@ row! {
     }
 }
 
+macro_rules! columns {
+    () => {
+        "t.id, t.name, t.digest, m.media_type, m.artifact_type, m.kind, m.total_size,
+                coalesce(m.platforms, '{}') AS platforms, t.changed_at, t.created_at,
+                t.pushed_by, t.observed, t.pulls, t.last_pull_at,
+                coalesce(m.pulls, 0) AS manifest_pulls"
+    };
+}
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT t.id, t.name, t.digest, m.media_type, m.artifact_type, m.kind, m.total_size,
-                coalesce(m.platforms, '{}') AS platforms, t.changed_at, t.created_at,
-                t.pushed_by, t.observed, t.pulls, t.last_pull_at,
-                coalesce(m.pulls, 0) AS manifest_pulls
-             FROM tags t
+            "SELECT ",
+            columns!(),
+            " FROM tags t
              LEFT JOIN manifests m ON m.registry = t.registry AND m.repository = t.repository
                 AND m.digest = t.digest
              WHERE t.live AND t.registry = $1 AND t.repository = $2 ",
@@ -179,8 +206,15 @@ const OF_DIGEST_AS_OF: &str = "SELECT h.tag FROM tag_history h
 
 const PLACE: &str = "SELECT id, registry, repository, name FROM tags WHERE live AND id = $1
     ORDER BY registry, repository, name LIMIT 1";
-const PLACES: &str = "SELECT id, registry, repository, name FROM tags WHERE live
-    ORDER BY registry, repository, name OFFSET $1 LIMIT $2";
+const PLACES: &str = concat!(
+    "SELECT t.registry, t.repository, ",
+    columns!(),
+    " FROM (SELECT * FROM tags WHERE live
+        ORDER BY registry, repository, name OFFSET $1 LIMIT $2) AS t
+    LEFT JOIN manifests m ON m.registry = t.registry AND m.repository = t.repository
+      AND m.digest = t.digest
+    ORDER BY t.registry, t.repository, t.name"
+);
 const PLACES_COUNT: &str = "SELECT count(*) FROM (SELECT FROM tags WHERE live LIMIT 10000) counted";
 
 const STANDING: &str = "SELECT name, live, digest, changed_at FROM tags
@@ -337,7 +371,7 @@ pub async fn place(read: &ReadModels, id: i64) -> Result<Option<TagPlaceRow>, sq
 pub async fn places(
     read: &ReadModels,
     paging: &Paging<String>,
-) -> Result<Vec<TagPlaceRow>, sqlx::Error> {
+) -> Result<Vec<PlacedTagRow>, sqlx::Error> {
     sqlx::query_as(PLACES).bind(paging.offset()).bind(paging.limit()).fetch_all(read.pool()).await
 }
 

@@ -109,8 +109,8 @@ const ADMINISTRATION: &[&str] = &[
 /// The lists of the REST interface.
 const REST: &[&str] = &[
     "/api/v1/repositories",
-    "/api/v1/repositories?name=nothing-like-it",
-    "/api/v1/repositories?sort=-pulls",
+    "/api/v1/repositories?part=nothing-like-it",
+    "/api/v1/repositories?sort_attr=pulls",
     "/api/v1/namespaces",
     "/api/v1/teams",
     "/api/v1/tags",

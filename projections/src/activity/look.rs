@@ -13,7 +13,7 @@ use sqlx::postgres::PgRow;
 
 use super::{ActivityRow, Cursor, Filter, Viewer};
 use crate::projection::candidates;
-use crate::read::{Paging, ReadModels, Rights};
+use crate::read::{Keys, Paging, ReadModels, Rights};
 
 /// How many positions of the whole log a page looks through; for somebody who sees everything, how
 /// many rows that fit the rarest of what is asked for.
@@ -42,16 +42,16 @@ macro_rules! columns {
     };
 }
 
-/// `Rights` are bound to `$14` to `$21`.
+/// `Keys` are bound to `$14` to `$17`, teams to `$18`, the viewer to `$19`.
 macro_rules! may_see {
     () => {
         "($14 OR a.team = ANY($18) OR a.user_name = $19
             OR (a.actor = $19 AND a.actor_kind IN ('user', 'bot'))
             OR (a.namespace_id IS NOT NULL
-                AND (a.registry, a.repository) IN (SELECT * FROM unnest($20::text[], $21::text[])))
+                AND a.registry || '/' || a.repository = ANY($17::text[]))
             OR EXISTS (SELECT FROM namespaces n WHERE n.id = a.namespace_id
-                 AND (n.visibility = ANY($15)
-                   OR (n.registry, n.name) IN (SELECT * FROM unnest($16::text[], $17::text[])))))"
+                 AND CASE WHEN n.visibility = ANY($15) THEN true
+                   ELSE n.registry || '/' || n.name = ANY($16::text[]) END))"
     };
 }
 
@@ -100,36 +100,46 @@ macro_rules! latest {
     };
 }
 
-/// In the namespaces `$14`, and whatever else is the viewer's own.
-const OWN: &str = concat!(
-    "WITH place AS (",
-    latest!(
-        "(SELECT n.id, n.registry FROM unnest($14::bigint[]) AS wanted(id)
+/// In the namespaces `$14`, looked up there by this, and whatever else is the viewer's own.
+macro_rules! own {
+    ($here:literal) => {
+        concat!(
+            "WITH place AS (",
+            latest!(
+                "(SELECT n.id, n.registry FROM unnest($14::bigint[]) AS wanted(id)
             JOIN namespaces n ON n.id = wanted.id) AS room",
-        "a.namespace_id = room.id AND ($4::text IS NULL OR a.registry = room.registry)"
-    ),
-    " UNION ",
-    latest!("unnest($15::text[]) AS own(team)", "a.team = own.team"),
-    " UNION ",
-    latest!("(VALUES ($16::text)) AS own(name)", "a.user_name = own.name"),
-    " UNION ",
-    latest!(
-        "(VALUES ($16::text)) AS own(name)",
-        "a.actor = own.name AND a.actor_kind IN ('user', 'bot')"
-    ),
-    " UNION ",
-    latest!(
-        "unnest($17::text[], $18::text[]) AS own(registry, repository)",
-        "a.registry = own.registry AND a.repository = own.repository
+                $here
+            ),
+            " UNION ",
+            latest!("unnest($15::text[]) AS own(team)", "a.team = own.team"),
+            " UNION ",
+            latest!("(VALUES ($16::text)) AS own(name)", "a.user_name = own.name"),
+            " UNION ",
+            latest!(
+                "(VALUES ($16::text)) AS own(name)",
+                "a.actor = own.name AND a.actor_kind IN ('user', 'bot')"
+            ),
+            " UNION ",
+            latest!(
+                "unnest($17::text[], $18::text[]) AS own(registry, repository)",
+                "a.registry = own.registry AND a.repository = own.repository
            AND a.namespace_id IS NOT NULL"
-    ),
-    ")
+            ),
+            ")
     SELECT ",
-    columns!(),
-    " FROM (SELECT * FROM place ORDER BY position DESC, index DESC LIMIT $12) AS place
+            columns!(),
+            " FROM (SELECT * FROM place ORDER BY position DESC, index DESC LIMIT $12) AS place
     JOIN activity a ON a.position = place.position AND a.index = place.index
     ORDER BY a.position DESC, a.index DESC"
-);
+        )
+    };
+}
+
+const OWN: &str = own!("a.namespace_id = room.id");
+/// Of one repository, which has an index of its own: among ten thousand of a namespace it is not
+/// looked for in what happened in all.
+const OWN_NAMED: &str =
+    own!("a.registry = room.registry AND a.repository = $4 AND a.namespace_id + 0 = room.id");
 
 /// Of one context, kind by kind, for those who see everything.
 const CONTEXT: &str = concat!(
@@ -211,23 +221,23 @@ const ROOMS: &str = "(SELECT n.id FROM namespaces n
         WHERE n.registry = own.registry AND n.name = own.name
           AND ($4::text IS NULL OR n.registry = $4) OFFSET 0) AS n
     LIMIT $5";
-/// The same of those that are called `$6`, in whatever registry.
+/// Up to `$3` of those that are seen and called `$5`, in the registry `$4`, or in whatever.
 const ROOMS_CALLED: &str = "WITH RECURSIVE place(registry) AS (
         (SELECT n.registry FROM namespaces n ORDER BY n.registry LIMIT 1)
         UNION ALL
         SELECT (SELECT n.registry FROM namespaces n WHERE n.registry > place.registry
           ORDER BY n.registry LIMIT 1) FROM place WHERE place.registry IS NOT NULL
     )
-    SELECT n.id FROM place CROSS JOIN unnest($6::text[]) AS called(name)
+    SELECT n.id FROM place CROSS JOIN unnest($5::text[]) AS called(name)
       CROSS JOIN LATERAL (SELECT n.id, n.registry, n.name, n.visibility FROM namespaces n
         WHERE n.registry = place.registry AND n.name = called.name OFFSET 0) AS n
     WHERE ($4::text IS NULL OR n.registry = $4)
-      AND (n.visibility = ANY($1)
-        OR (n.registry, n.name) IN (SELECT * FROM unnest($2::text[], $3::text[])))
-    LIMIT $5";
+      AND CASE WHEN n.visibility = ANY($1) THEN true
+        ELSE n.registry || '/' || n.name = ANY($2::text[]) END
+    LIMIT $3";
 
 pub(crate) const STATEMENTS: &[&str] =
-    &[WALK, OWN, CONTEXT, OF_KIND, OF_NAME, LED, ROOMS, ROOMS_CALLED, HEAD];
+    &[WALK, OWN, OWN_NAMED, CONTEXT, OF_KIND, OF_NAME, LED, ROOMS, ROOMS_CALLED, HEAD];
 
 /// The one row at a place, if `viewer` may see it.
 ///
@@ -290,9 +300,10 @@ pub async fn page(
     let led = Filter { registry: None, namespace: None, repository: None, ..filter.clone() };
     let stretch = if led.parts() == 0 { stretch } else { some(LOOK_BACK_OWN) };
     let (registries, repositories) = Rights::of(&viewer.visible).repositories;
-    let rows = bind(sqlx::query_as(OWN), filter, stretch)
+    let own = if filter.repository.is_some() { OWN_NAMED } else { OWN };
+    let rows = bind(sqlx::query_as(own), filter, stretch)
         .bind(rooms)
-        .bind(Rights::of(&viewer.visible).teams)
+        .bind(teams(viewer))
         .bind(viewer.user.as_ref().map(UserName::as_str))
         .bind(registries)
         .bind(repositories)
@@ -402,18 +413,21 @@ async fn walk(
     viewer: &Viewer,
     stretch: Stretch,
 ) -> Result<Vec<ActivityRow>, sqlx::Error> {
-    let rights = Rights::of(&viewer.visible);
+    let keys = Keys::of(&viewer.visible);
     bind(sqlx::query_as(WALK), filter, stretch)
-        .bind(rights.everything || viewer.auditor)
-        .bind(rights.visibilities)
-        .bind(rights.namespaces.0)
-        .bind(rights.namespaces.1)
-        .bind(rights.teams)
+        .bind(keys.everything || viewer.auditor)
+        .bind(keys.visibilities)
+        .bind(keys.namespaces)
+        .bind(keys.repositories)
+        .bind(teams(viewer))
         .bind(viewer.user.as_ref().map(UserName::as_str))
-        .bind(rights.repositories.0)
-        .bind(rights.repositories.1)
         .fetch_all(read.pool())
         .await
+}
+
+/// The teams that `viewer` sees.
+fn teams(viewer: &Viewer) -> Vec<&str> {
+    viewer.visible.teams.iter().map(TeamName::as_str).collect()
 }
 
 type Query<'q, T> = sqlx::query::QueryAs<'q, sqlx::Postgres, T, sqlx::postgres::PgArguments>;
@@ -450,11 +464,11 @@ async fn rooms(
     filter: &Filter,
     viewer: &Viewer,
 ) -> Result<Option<Vec<i64>>, sqlx::Error> {
-    let rights = Rights::of(&viewer.visible);
+    let visible = &viewer.visible;
     // Of a namespace or repository that is named, few may be meant, however many are seen.
     let named = filter.namespace.is_some() || filter.repository.is_some();
-    let namespaces = if named { 0 } else { rights.namespaces.0.len() };
-    if [rights.teams.len(), rights.repositories.0.len(), namespaces]
+    let namespaces = if named { 0 } else { visible.namespaces.len() };
+    if [visible.teams.len(), visible.repositories.len(), namespaces]
         .iter()
         .any(|many| *many > MOST_ROOMS)
     {
@@ -466,17 +480,17 @@ async fn rooms(
         (None, None) => None,
     };
     let most = i64::try_from(MOST_ROOMS).unwrap_or(i64::MAX) + 1;
-    let query = sqlx::query_scalar(if names.is_some() { ROOMS_CALLED } else { ROOMS })
-        .bind(rights.visibilities)
-        .bind(rights.namespaces.0)
-        .bind(rights.namespaces.1)
-        .bind(filter.registry.as_ref().map(RegistryName::as_str))
-        .bind(most);
-    let query = match names {
-        Some(names) => query.bind(names),
-        None => query,
+    let registry = filter.registry.as_ref().map(RegistryName::as_str);
+    let rooms: Vec<i64> = if let Some(names) = names {
+        let keys = Keys::of(visible);
+        let query = sqlx::query_scalar(ROOMS_CALLED).bind(keys.visibilities).bind(keys.namespaces);
+        query.bind(most).bind(registry).bind(names).fetch_all(read.pool()).await?
+    } else {
+        let rights = Rights::of(visible);
+        let query = sqlx::query_scalar(ROOMS).bind(rights.visibilities);
+        let query = query.bind(rights.namespaces.0).bind(rights.namespaces.1);
+        query.bind(registry).bind(most).fetch_all(read.pool()).await?
     };
-    let rooms: Vec<i64> = query.fetch_all(read.pool()).await?;
     Ok((rooms.len() <= MOST_ROOMS).then_some(rooms))
 }
 

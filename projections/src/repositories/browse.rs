@@ -16,10 +16,12 @@ use domain::name::{NamespaceName, RegistryName, UserName};
 use domain::namespace::Visibility;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row as _};
 
-use self::plan::{Plan, plan};
+use self::plan::plan;
 use super::{RepositoryRow, columns};
-use crate::read::{Paging, ReadModels, Rights};
+use crate::read::{Keys, Paging, ReadModels};
 
 /// How many repositories that may be seen one page looks at, of each visibility, for what fits. More
 /// than the longest page shows, or a page that is full would look like the end of the list.
@@ -104,16 +106,6 @@ pub struct Filter {
     pub starred_by: Option<UserName>,
 }
 
-impl Filter {
-    /// Whether a walk in this order may meet what is not wanted.
-    fn leaves_out(&self, sort: Sort) -> bool {
-        self.namespace.is_some()
-            || self.part.is_some()
-            || (self.prefix.is_some() && sort != Sort::Name)
-            || (self.since.is_some() && sort != Sort::Pushed)
-    }
-}
-
 /// A place in an order, written `sort key id`, with a minus before the sort of a descending order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
@@ -124,7 +116,7 @@ pub struct Cursor {
 }
 
 /// Of one kind in one order; no moment comes before every moment.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Key {
     Text(String),
     Number(i64),
@@ -148,12 +140,6 @@ impl Cursor {
     /// The place in the order of names behind all of this name.
     pub(super) fn behind_name(name: &str) -> Self {
         Self { order: Order::by(Sort::Name), key: Key::Text(name.replace('\0', "")), id: i64::MAX }
-    }
-
-    /// Whether this comes after `other` in their order.
-    fn lies_behind(&self, other: &Self) -> bool {
-        let up = self.key.cmp(&other.key).then(self.id.cmp(&other.id));
-        if self.order.descending { up.is_lt() } else { up.is_gt() }
     }
 
     /// As the statement reads it.
@@ -226,43 +212,37 @@ pub struct Slice {
     pub cut: bool,
 }
 
-/// What may be seen: as `Rights` are bound to `$1` to `$6`.
+/// What may be seen: as `Keys` are bound to `$1` to `$4`. In this form Postgres hashes the keys once
+/// and looks nothing up in the table: all it asks for is in the indexes that are walked.
 macro_rules! may_see {
     () => {
-        "($1 OR r.visibility = ANY($2)
-            OR (r.registry, r.namespace) IN (SELECT * FROM unnest($3::text[], $4::text[]))
-            OR (r.registry, r.name) IN (SELECT * FROM unnest($5::text[], $6::text[])))"
+        "($1 OR CASE WHEN r.visibility = ANY($2) THEN true
+            WHEN r.registry || '/' || r.namespace = ANY($3::text[]) THEN true
+            ELSE r.registry || '/' || r.name = ANY($4::text[]) END)"
     };
 }
 
 /// What is wanted.
 macro_rules! fits {
     () => {
-        "(($11::text IS NULL OR starts_with(r.name, $11))
-            AND ($12::timestamptz IS NULL OR r.last_push_at >= $12)
-            AND ($14::text IS NULL OR (r.registry = $14 AND r.namespace = $15))
-            AND ($16::text IS NULL OR r.visibility = $16)
-            AND ($17::text IS NULL OR strpos(r.name, $17) > 0))"
+        "(($9::text IS NULL OR starts_with(r.name, $9))
+            AND ($10::timestamptz IS NULL OR r.last_push_at >= $10)
+            AND ($12::text IS NULL OR (r.registry = $12 AND r.namespace = $13))
+            AND ($14::text IS NULL OR strpos(r.name, $14) > 0))"
     };
 }
 
-/// One visibility of those in `$7` in its order; all of it may be seen if it is among `$8`.
+/// One visibility of those in `$5` in its order; all of it may be seen if it is among `$6`.
 macro_rules! walk {
-    ($key:literal, $type:literal, $direction:literal, $beyond:literal, $within:literal) => {
+    ($key:literal, $direction:literal, $within:expr) => {
         concat!(
-            "SELECT r.registry, r.name, r.id, r.namespace, r.visibility, r.last_push_at, ",
+            "SELECT r.registry, r.name, r.id, r.namespace, r.last_push_at, ",
             $key,
             " AS key FROM repositories r
             WHERE r.id IS NOT NULL AND r.visibility = class.visibility
-              AND (class.visibility = ANY($8) OR ",
+              AND (class.visibility = ANY($6) OR ",
             may_see!(),
-            ") AND ($9::text IS NULL OR (",
-            $key,
-            ", r.id) ",
-            $beyond,
-            " ($9::text",
-            $type,
-            ", $10::bigint)) ",
+            ") ",
             $within,
             " ORDER BY ",
             $key,
@@ -273,73 +253,83 @@ macro_rules! walk {
     };
 }
 
-macro_rules! show {
-    () => {
-        " JOIN repositories r ON r.registry = page.registry AND r.name = page.name
-        LEFT JOIN content_namespaces n ON n.registry = r.registry AND n.name = r.namespace
-        LEFT JOIN repository_descriptions d
-          ON d.registry = r.registry AND d.repository = r.name"
+/// What is gathered of these namespaces and these repositories, registries and names of each, as far as
+/// they are of these visibilities.
+macro_rules! gathered {
+    ($spaces:literal, $repositories:literal, $visibilities:literal) => {
+        concat!(
+            "(
+              SELECT r.* FROM unnest(",
+            $spaces,
+            ") AS wanted(registry, namespace)
+                CROSS JOIN LATERAL (SELECT * FROM repositories r
+                  WHERE r.registry = wanted.registry AND r.namespace = wanted.namespace
+                  OFFSET 0) AS r
+              UNION ALL
+              SELECT r.* FROM unnest(",
+            $repositories,
+            ") AS wanted(registry, name)
+                CROSS JOIN LATERAL (SELECT * FROM repositories r
+                  WHERE r.registry = wanted.registry AND r.name = wanted.name
+                  OFFSET 0) AS r
+                WHERE ((r.registry, r.namespace)
+                  IN (SELECT * FROM unnest(",
+            $spaces,
+            "))) IS NOT TRUE
+            ) AS r
+            WHERE r.id IS NOT NULL AND r.visibility = ANY(",
+            $visibilities,
+            ") AND "
+        )
     };
 }
 
-/// The page of one order: a walk, together with what is gathered of the namespaces `$18`, `$19` and
-/// repositories `$20`, `$21` as far as they are of the visibilities `$22`. What lies inside an
-/// order, its beginning, say, is left to the index by `$within`.
+/// The page of one order: a walk, together with what is gathered. What lies inside an order, its
+/// beginning, say, is left to the index by `$within`. Where a walk has gone as far as it may, its
+/// last row is there too, whether it is wanted or not.
 macro_rules! page {
-    ($key:literal, $type:literal, $direction:literal, $beyond:literal, $within:literal) => {
+    ($key:literal, $direction:literal, $within:expr) => {
         concat!(
             "WITH page AS (
               SELECT * FROM (
-                SELECT w.* FROM unnest($7::text[]) AS class(visibility)
-                CROSS JOIN LATERAL (SELECT * FROM (",
-            walk!($key, $type, $direction, $beyond, $within),
-            " LIMIT 2000) AS r WHERE ",
+                SELECT w.* FROM unnest($5::text[]) AS class(visibility)
+                CROSS JOIN LATERAL (
+                  SELECT r.id, r.key, r.fits, r.looked = 2000 AS is_end FROM (
+                    SELECT r.*, ",
             fits!(),
-            " ORDER BY r.key",
+            " AS fits, row_number() OVER () AS looked FROM (",
+            walk!($key, $direction, $within),
+            " LIMIT 2000) AS r) AS r
+                  WHERE r.fits OR r.looked = 2000
+                  ORDER BY r.key",
             $direction,
             ", r.id",
             $direction,
-            " LIMIT $13) AS w
+            " LIMIT $11) AS w
                 UNION ALL
-                SELECT r.registry, r.name, r.id, r.namespace, r.visibility, r.last_push_at, ",
+                SELECT r.id, ",
             $key,
-            " AS key
-                FROM (
-                  SELECT r.* FROM unnest($18::text[], $19::text[]) AS wanted(registry, namespace)
-                    CROSS JOIN LATERAL (SELECT * FROM repositories r
-                      WHERE r.registry = wanted.registry AND r.namespace = wanted.namespace
-                      OFFSET 0) AS r
-                  UNION ALL
-                  SELECT r.* FROM unnest($20::text[], $21::text[]) AS wanted(registry, name)
-                    CROSS JOIN LATERAL (SELECT * FROM repositories r
-                      WHERE r.registry = wanted.registry AND r.name = wanted.name
-                      OFFSET 0) AS r
-                    WHERE ((r.registry, r.namespace)
-                      IN (SELECT * FROM unnest($18::text[], $19::text[]))) IS NOT TRUE
-                ) AS r
-                WHERE r.id IS NOT NULL AND r.visibility = ANY($22) AND ",
+            " AS key, true, false FROM ",
+            gathered!("$15::text[], $16::text[]", "$17::text[], $18::text[]", "$19::text[]"),
             may_see!(),
             " AND ",
             fits!(),
-            " AND ($9::text IS NULL OR (",
-            $key,
-            ", r.id) ",
-            $beyond,
-            " ($9::text",
-            $type,
-            ", $10::bigint))
-              ) AS all_of_it
+            $within,
+            ") AS all_of_it
               ORDER BY key",
             $direction,
             ", id",
             $direction,
-            " LIMIT $13
+            " LIMIT $11
             )
             SELECT ",
             columns!(),
-            " FROM page",
-            show!(),
-            " ORDER BY page.key",
+            ", page.fits, page.is_end FROM page
+            CROSS JOIN LATERAL (SELECT * FROM repositories r WHERE r.id = page.id OFFSET 0) AS r
+            LEFT JOIN content_namespaces n ON n.registry = r.registry AND n.name = r.namespace
+            LEFT JOIN repository_descriptions d
+              ON d.registry = r.registry AND d.repository = r.name
+            ORDER BY page.key",
             $direction,
             ", page.id",
             $direction
@@ -347,73 +337,101 @@ macro_rules! page {
     };
 }
 
-/// Where the first walk ends of those that have gone as far as they may.
-macro_rules! end {
-    ($key:literal, $type:literal, $direction:literal, $beyond:literal, $within:literal) => {
-        concat!(
-            "SELECT ",
-            columns!(),
-            ", $11::text AS prefix, $12::timestamptz AS since FROM (
-              SELECT w.* FROM unnest($7::text[]) AS class(visibility) CROSS JOIN LATERAL (",
-            walk!($key, $type, $direction, $beyond, $within),
-            " OFFSET 1999 LIMIT 1) AS w ORDER BY w.key",
-            $direction,
-            ", w.id",
-            $direction,
-            " LIMIT 1) AS page",
-            show!()
-        )
-    };
-}
-
-/// Upwards and downwards, each with its end.
+/// Behind `$7`, `$8`, upwards and downwards.
 macro_rules! both {
     ($key:literal, $type:literal, $within:literal) => {
         [
-            [page!($key, $type, "", ">", $within), end!($key, $type, "", ">", $within)],
-            [page!($key, $type, " DESC", "<", $within), end!($key, $type, " DESC", "<", $within)],
+            page!(
+                $key,
+                "",
+                concat!(
+                    " AND ($7::text IS NULL OR (",
+                    $key,
+                    ", r.id) > ($7::text",
+                    $type,
+                    ", $8::bigint)) ",
+                    $within
+                )
+            ),
+            page!(
+                $key,
+                " DESC",
+                concat!(
+                    " AND ($7::text IS NULL OR (",
+                    $key,
+                    ", r.id) < ($7::text",
+                    $type,
+                    ", $8::bigint)) ",
+                    $within
+                )
+            ),
         ]
     };
 }
 
 // U+10FFFF is behind all names that begin alike.
-const BY_NAME: [[&str; 2]; 2] = both!(
+const BY_NAME: [&str; 2] = both!(
     "r.name",
     "",
-    "AND ($11::text IS NULL OR (r.name >= $11 AND r.name < $11 || U&'\\+10FFFF'))"
+    "AND ($9::text IS NULL OR (r.name >= $9 AND r.name < $9 || U&'\\+10FFFF'))"
 );
-const BY_PUSHED: [[&str; 2]; 2] = both!(
+const BY_PUSHED: [&str; 2] = both!(
     "coalesce(r.last_push_at, '-infinity'::timestamptz)",
     "::timestamptz",
-    "AND ($12::timestamptz IS NULL OR coalesce(r.last_push_at, '-infinity'::timestamptz) >= $12)"
+    "AND ($10::timestamptz IS NULL OR coalesce(r.last_push_at, '-infinity'::timestamptz) >= $10)"
 );
-const BY_PULLED: [[&str; 2]; 2] =
+const BY_PULLED: [&str; 2] =
     both!("coalesce(r.last_pull_at, '-infinity'::timestamptz)", "::timestamptz", "");
-const BY_PULLS: [[&str; 2]; 2] = both!("r.pulls", "::bigint", "");
-const BY_STARS: [[&str; 2]; 2] = both!("r.stars", "::bigint", "");
-const BY_TAGS: [[&str; 2]; 2] = both!("r.tags", "::bigint", "");
-const BY_SIZE: [[&str; 2]; 2] = both!("r.size", "::bigint", "");
+const BY_PULLS: [&str; 2] = both!("r.pulls", "::bigint", "");
+const BY_STARS: [&str; 2] = both!("r.stars", "::bigint", "");
+const BY_TAGS: [&str; 2] = both!("r.tags", "::bigint", "");
+const BY_SIZE: [&str; 2] = both!("r.size", "::bigint", "");
 
-pub(crate) const STATEMENTS: [&[&str]; 15] = [
-    &BY_NAME[0],
-    &BY_NAME[1],
-    &BY_PUSHED[0],
-    &BY_PUSHED[1],
-    &BY_PULLED[0],
-    &BY_PULLED[1],
-    &BY_PULLS[0],
-    &BY_PULLS[1],
-    &BY_STARS[0],
-    &BY_STARS[1],
-    &BY_TAGS[0],
-    &BY_TAGS[1],
-    &BY_SIZE[0],
-    &BY_SIZE[1],
+/// Binds `$1` to `$6`.
+macro_rules! bind_place {
+    ($query:expr, $visible:expr, $walk:expr) => {{
+        let keys = Keys::of($visible);
+        let whole = $walk.iter().filter(|(_, whole)| *whole).map(|(class, _)| *class);
+        $query
+            .bind(keys.everything)
+            .bind(keys.visibilities)
+            .bind(keys.namespaces)
+            .bind(keys.repositories)
+            .bind($walk.iter().map(|(class, _)| *class).collect::<Vec<_>>())
+            .bind(whole.collect::<Vec<_>>())
+    }};
+}
+
+/// How many may be seen, up to [`crate::MAX_COUNT`].
+const COUNT: &str = concat!(
+    "SELECT count(*) FROM (
+      SELECT 1 FROM unnest($5::text[]) AS class(visibility)
+      CROSS JOIN LATERAL (SELECT FROM repositories r
+        WHERE r.id IS NOT NULL AND r.visibility = class.visibility
+          AND (class.visibility = ANY($6) OR ",
+    may_see!(),
+    ") LIMIT 10000) AS walked
+      UNION ALL
+      SELECT 1 FROM ",
+    gathered!("$7::text[], $8::text[]", "$9::text[], $10::text[]", "$11::text[]"),
+    may_see!(),
+    " LIMIT 10000) AS counted"
+);
+
+pub(crate) const STATEMENTS: [&[&str]; 9] = [
+    &BY_NAME,
+    &BY_PUSHED,
+    &BY_PULLED,
+    &BY_PULLS,
+    &BY_STARS,
+    &BY_TAGS,
+    &BY_SIZE,
+    &[COUNT],
     plan::STATEMENTS,
 ];
 
-/// The statements of a page, and of the end of its walk.
-fn statements(order: Order) -> [&'static str; 2] {
+/// The statement of a page.
+fn statement(order: Order) -> &'static str {
     let [up, down] = match order.sort {
         Sort::Name => BY_NAME,
         Sort::Pushed => BY_PUSHED,
@@ -440,76 +458,82 @@ pub async fn browse(
     after: Option<&Cursor>,
     limit: i64,
 ) -> Result<Slice, sqlx::Error> {
-    let Some(Plan { walk, gather }) = plan(read, visible, filter).await? else {
+    let Some(plan) = plan(read, visible, filter).await? else {
         return Ok(Slice { rows: Vec::new(), next: None, cut: false });
     };
     let after = after.filter(|after| after.order == order);
     let limit = Paging::<()>::first(limit).limit();
     let namespace = filter.namespace.as_ref();
-    let [page, end] = statements(order);
-    let asked = Asked { visible, filter, walk: &walk, after };
-    let mut rows: Vec<RepositoryRow> = asked
-        .bind(sqlx::query_as(page))
+    let found: Vec<Found> = bind_place!(sqlx::query_as(statement(order)), visible, plan.walk)
+        .bind(after.map(Cursor::parameter))
+        .bind(after.map(|after| after.id))
+        .bind(&filter.prefix)
+        .bind(filter.since.map(ToSqlx::to_sqlx))
         .bind(limit + 1)
         .bind(namespace.map(|(registry, _)| registry.as_str()))
         .bind(namespace.map(|(_, name)| name.as_str()))
-        .bind(filter.visibility.map(Visibility::as_str))
         .bind(&filter.part)
-        .bind(gather.namespaces.0)
-        .bind(gather.namespaces.1)
-        .bind(gather.repositories.0)
-        .bind(gather.repositories.1)
-        .bind(gather.visibilities)
+        .bind(plan.gather.namespaces.0)
+        .bind(plan.gather.namespaces.1)
+        .bind(plan.gather.repositories.0)
+        .bind(plan.gather.repositories.1)
+        .bind(plan.gather.visibilities)
         .fetch_all(read.pool())
         .await?;
-    // Behind the end of one walk, what others have found is not all there is.
-    let mut end_of_walk = None;
-    if !walk.is_empty() && filter.leaves_out(order.sort) {
-        let end: Option<RepositoryRow> =
-            asked.bind(sqlx::query_as(end)).fetch_optional(read.pool()).await?;
-        end_of_walk = end.map(|end| Cursor::behind(order, &end));
-    }
-    if let Some(end) = &end_of_walk {
-        rows.retain(|row| !Cursor::behind(order, row).lies_behind(end));
+    Ok(slice(found, order, limit))
+}
+
+/// Behind the end of one walk, what others have found is not all there is.
+fn slice(found: Vec<Found>, order: Order, limit: i64) -> Slice {
+    let (mut rows, mut end) = (Vec::with_capacity(found.len()), None);
+    for Found { row, fits, is_end } in found {
+        end = is_end.then(|| Cursor::behind(order, &row));
+        if fits {
+            rows.push(row);
+        }
+        if end.is_some() {
+            break;
+        }
     }
     let shown = usize::try_from(limit).unwrap_or(0);
     if rows.len() > shown {
         rows.truncate(shown);
         let next = rows.last().map(|row| Cursor::behind(order, row));
-        return Ok(Slice { rows, next, cut: false });
+        return Slice { rows, next, cut: false };
     }
-    Ok(Slice { rows, cut: end_of_walk.is_some(), next: end_of_walk })
+    Slice { rows, cut: end.is_some(), next: end }
 }
 
-/// What every statement of a page is asked with.
-struct Asked<'a> {
-    visible: &'a Visible,
-    filter: &'a Filter,
-    walk: &'a [(&'static str, bool)],
-    after: Option<&'a Cursor>,
+/// How many repositories may be seen, but no more than [`crate::MAX_COUNT`].
+///
+/// # Errors
+///
+/// The database's.
+pub async fn count(read: &ReadModels, visible: &Visible) -> Result<i64, sqlx::Error> {
+    let Some(plan) = plan(read, visible, &Filter::default()).await? else { return Ok(0) };
+    bind_place!(sqlx::query_scalar(COUNT), visible, plan.walk)
+        .bind(plan.gather.namespaces.0)
+        .bind(plan.gather.namespaces.1)
+        .bind(plan.gather.repositories.0)
+        .bind(plan.gather.repositories.1)
+        .bind(plan.gather.visibilities)
+        .fetch_one(read.pool())
+        .await
 }
 
-type Query<'q> =
-    sqlx::query::QueryAs<'q, sqlx::Postgres, RepositoryRow, sqlx::postgres::PgArguments>;
+/// A repository on the way.
+struct Found {
+    row: RepositoryRow,
+    /// It is wanted.
+    fits: bool,
+    /// Its walk ends here.
+    is_end: bool,
+}
 
-impl Asked<'_> {
-    /// `$1` to `$12`.
-    fn bind<'q>(&'q self, query: Query<'q>) -> Query<'q> {
-        let rights = Rights::of(self.visible);
-        let whole = self.walk.iter().filter(|(_, whole)| *whole);
-        query
-            .bind(rights.everything)
-            .bind(rights.visibilities)
-            .bind(rights.namespaces.0)
-            .bind(rights.namespaces.1)
-            .bind(rights.repositories.0)
-            .bind(rights.repositories.1)
-            .bind(self.walk.iter().map(|(class, _)| *class).collect::<Vec<_>>())
-            .bind(whole.map(|(class, _)| *class).collect::<Vec<_>>())
-            .bind(self.after.map(Cursor::parameter))
-            .bind(self.after.map(|after| after.id))
-            .bind(&self.filter.prefix)
-            .bind(self.filter.since.map(ToSqlx::to_sqlx))
+impl<'r> FromRow<'r, PgRow> for Found {
+    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        let (fits, is_end) = (row.try_get("fits")?, row.try_get("is_end")?);
+        Ok(Self { row: RepositoryRow::from_row(row)?, fits, is_end })
     }
 }
 
@@ -551,9 +575,10 @@ mod tests {
     #[test]
     fn the_statements_walk_as_far_as_said() {
         for sort in Sort::EVERY {
-            let [page, end] = statements(Order::by(sort));
+            let page = statement(Order::by(sort));
             assert!(page.contains(&format!("LIMIT {MOST_WALKED}) AS r")));
-            assert!(end.contains(&format!("OFFSET {} LIMIT 1", MOST_WALKED - 1)));
+            assert!(page.contains(&format!("r.looked = {MOST_WALKED} AS is_end")));
+            assert!(page.contains(&format!("OR r.looked = {MOST_WALKED}\n")));
         }
     }
 }

@@ -86,6 +86,7 @@ pub(super) async fn site() -> (Program, Ground) {
         eprintln!("the world of {} as it was left", kept.display());
         let site = Program::start_kept(&data, &environment).await;
         followed(&site).await;
+        quiet(&site);
         return (site, serde_json::from_slice(&ground).expect("what a former run has written"));
     }
     eprintln!("making the world in {} takes some minutes", kept.display());
@@ -172,6 +173,7 @@ async fn lay(site: &Program) -> Ground {
     .await;
 
     followed(site).await;
+    quiet(site);
     let hidden = decided + 1 + i64::try_from(BIG + 5).expect("a place");
     Ground {
         stranger,
@@ -303,22 +305,35 @@ fn fact(by: Actor, occurred_at: Timestamp, event: Event) -> NewEvent {
     NewEvent { id: EventId(uuid::Uuid::now_v7()), occurred_at, meta: Meta::by(by), event }
 }
 
-const BEHIND: &str = "SELECT count(*) FROM log.projection WHERE position <
-    (SELECT position FROM log.head)";
-
-/// Waits until everything is folded, and leaves the tables as the database's own housekeeping does.
+/// Waits until everything is folded, the search index included, and leaves the tables as the
+/// database's own housekeeping does.
 async fn followed(site: &Program) {
     let pid = site.pid().expect("a running portus");
-    let mut database = site.database().await;
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
     loop {
         machine::settle(&machine::family(pid), Duration::from_secs(60));
-        let behind: i64 =
-            sqlx::query_scalar(BEHIND).fetch_one(&mut database).await.expect("the projections");
-        if behind == 0 {
+        let metrics = http.get(format!("{}/metrics", site.url())).send().await.expect("metrics");
+        let metrics = metrics.text().await.expect("metrics");
+        let head = site.head().await;
+        let mut positions = metrics
+            .lines()
+            .filter(|line| line.starts_with("portus_projection_position"))
+            // The graph follows decisions alone.
+            .filter(|line| !line.contains("\"access\""))
+            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<i64>().ok())
+            .peekable();
+        if positions.peek().is_some() && positions.all(|position| head <= position) {
             break;
         }
     }
+    let mut database = site.database().await;
     sqlx::raw_sql("VACUUM ANALYZE").execute(&mut database).await.expect("the housekeeping");
+}
+
+/// Has the registry sleep: the facts of this world are made up, and the service would ask it for each
+/// of a million tags all the while.
+fn quiet(site: &Program) {
+    site.signal_children("docker-registry", nix::sys::signal::Signal::SIGSTOP);
 }
 
 async fn activities(site: &Program) -> i64 {

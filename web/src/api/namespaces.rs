@@ -437,8 +437,7 @@ pub(super) async fn repositories(
     let visible = caller.viewer.visible();
     let rows =
         repositories::of_namespace(&api.read, &registry, &name, &visible, &page.rows()).await?;
-    let all =
-        in_turn(rows.iter().map(|row| super::repositories::entity(&api, &caller, row))).await?;
+    let all = super::repositories::entities(&api, &caller, &rows).await?;
     Ok(page.answer(all, row.repositories, &params, &api.auth.external))
 }
 

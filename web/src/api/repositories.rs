@@ -1,11 +1,13 @@
 //! `/repositories`
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use commands::{repositories as wishes, stars as star_wishes};
 use domain::access::{Action, Resource};
-use domain::name::{RegistryName, RepositoryName};
+use domain::name::RepositoryName;
 use domain::namespace::Visibility;
 use http::StatusCode;
 use jiff::Timestamp;
@@ -18,7 +20,7 @@ use super::act::{Failed, done, gone};
 use super::answers::{RefusedBody, RefusedOne, RefusedWish};
 use super::ids::Place;
 use super::namespaces::VisibilityName;
-use super::paging::{Direction, Page, PageParams, in_turn, onward};
+use super::paging::{Direction, Page, PageParams, onward};
 use super::params::Params;
 use super::strict_json::StrictJson;
 use super::{ApiState, ids};
@@ -150,12 +152,12 @@ pub(super) async fn list(
             repositories::browse(&api.read, &visible, &filter, order, after.as_ref(), limit);
         let slice = slice.await?;
         let next = slice.next.as_ref().map(ToString::to_string);
-        let all = in_turn(slice.rows.iter().map(|row| entity(&api, &caller, row))).await?;
+        let all = entities(&api, &caller, &slice.rows).await?;
         return Ok(onward(all, 0, ("after", next), &params, &api.auth.external));
     }
     let rows = repositories::list(&api.read, &visible, &page.rows()).await?;
     let total = repositories::count(&api.read, &visible).await?;
-    let all = in_turn(rows.iter().map(|row| entity(&api, &caller, row))).await?;
+    let all = entities(&api, &caller, &rows).await?;
     Ok(page.answer(all, total, &params, &api.auth.external))
 }
 
@@ -349,13 +351,33 @@ pub(super) async fn entity(
     caller: &ApiCaller,
     row: &RepositoryRow,
 ) -> Result<Repository, ApiError> {
-    let registry = ids::stored(RegistryName::parse(&row.registry))?;
-    let full = ids::stored(RepositoryName::parse(&row.name))?;
-    let host = registries::find(&api.read, &registry).await?.map(|found| found.host);
+    let one = entities(api, caller, std::slice::from_ref(row)).await?;
+    one.into_iter().next().ok_or_else(ApiError::not_found)
+}
+
+/// Repositories as the caller sees them: what they are drawn with is read once for all of them.
+pub(super) async fn entities(
+    api: &ApiState,
+    caller: &ApiCaller,
+    rows: &[RepositoryRow],
+) -> Result<Vec<Repository>, ApiError> {
+    let registries = registries::list(&api.read).await?;
     let starred = match caller.viewer.user() {
-        Some(user) => stars::is_starred(&api.read, user, &registry, &full).await?,
-        None => false,
+        Some(user) => {
+            let names = rows.iter().map(|row| (&*row.registry, &*row.name));
+            stars::starred_among(&api.read, user, names).await?
+        }
+        None => BTreeSet::new(),
     };
+    let draw = |row: &RepositoryRow| {
+        let host = registries.iter().find(|known| known.name == row.registry);
+        let starred = starred.contains(&(row.registry.clone(), row.name.clone()));
+        drawn(row, host.map(|known| known.host.clone()), starred)
+    };
+    Ok(rows.iter().map(draw).collect())
+}
+
+fn drawn(row: &RepositoryRow, host: Option<String>, starred: bool) -> Repository {
     let short = row.namespace.as_deref().and_then(|namespace| {
         row.name.strip_prefix(namespace).and_then(|rest| rest.strip_prefix('/'))
     });
@@ -364,7 +386,7 @@ pub(super) async fn entity(
         name,
         visibility: row.visibility.clone(),
     });
-    Ok(Repository {
+    Repository {
         id: row.id,
         name: short.unwrap_or(&row.name).to_owned(),
         full_name: row.name.clone(),
@@ -381,5 +403,5 @@ pub(super) async fn entity(
         last_push_by: row.last_push_by.clone(),
         created_at: row.created_at,
         updated_at: row.last_push_at.unwrap_or(row.created_at),
-    })
+    }
 }

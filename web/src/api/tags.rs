@@ -7,7 +7,7 @@ use axum::response::Response;
 use domain::access::{Action, Resource};
 use domain::name::{RegistryName, RepositoryName, TagName};
 use jiff::Timestamp;
-use projections::tags::{self, TagPlaceRow, TagRow};
+use projections::tags::{self, PlacedTagRow, TagPlaceRow, TagRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -76,10 +76,12 @@ pub(super) async fn list(
     params.end()?;
     let places = tags::places(&api.read, &page.rows()).await?;
     let total = tags::places_count(&api.read).await?;
-    let mut all = Vec::with_capacity(places.len());
-    for place in &places {
-        all.extend(entity(&api, place).await?);
-    }
+    let placed = |place: PlacedTagRow| PlacedTag {
+        tag: place.tag.into(),
+        registry: place.registry,
+        repository: place.repository,
+    };
+    let all: Vec<PlacedTag> = places.into_iter().map(placed).collect();
     Ok(page.answer(all, total, &params, &api.auth.external))
 }
 
