@@ -23,7 +23,7 @@ mod setup;
 mod sign_up;
 mod spaces;
 mod tags;
-mod work;
+pub(crate) mod work;
 
 use std::time::Duration;
 

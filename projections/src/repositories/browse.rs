@@ -284,8 +284,9 @@ macro_rules! gathered {
     };
 }
 
-/// The page of one order: a walk, together with what is gathered. What lies inside an order, its
-/// beginning, say, is left to the index by `$within`. Where a walk has gone as far as it may, its
+/// The page of one order: a walk, together with what is gathered. That its rows are counted in their
+/// order tells Postgres that they come in it, so that a page that is full ends the walk. What lies
+/// inside an order, its beginning, say, is left to the index by `$within`. Where a walk has gone as far as it may, its
 /// last row is there too, whether it is wanted or not.
 macro_rules! page {
     ($key:literal, $direction:literal, $within:expr) => {
@@ -297,7 +298,11 @@ macro_rules! page {
                   SELECT r.id, r.key, r.fits, r.looked = 2000 AS is_end FROM (
                     SELECT r.*, ",
             fits!(),
-            " AS fits, row_number() OVER () AS looked FROM (",
+            " AS fits, row_number() OVER (ORDER BY r.key",
+            $direction,
+            ", r.id",
+            $direction,
+            ") AS looked FROM (",
             walk!($key, $direction, $within),
             " LIMIT 2000) AS r) AS r
                   WHERE r.fits OR r.looked = 2000

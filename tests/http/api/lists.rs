@@ -1,8 +1,14 @@
 //! What lists can be narrowed to, and in which order they come.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::json;
+use tracing::instrument::WithSubscriber as _;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::bench::{Bench, Shows};
+use crate::ui::work::Statements;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_are_narrowed_and_sorted_by_what_the_document_lists() {
@@ -142,4 +148,48 @@ async fn totals_end_at_a_number_and_pages_go_on_behind_it() {
     // Far behind the end nothing is looked at.
     bench.get(&admin, "/users?per_page=100&page=1000").await.is(200);
     bench.get(&admin, "/users?per_page=100&page=1001").await.is(400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_ask_the_database_as_often_for_one_row_as_for_many() {
+    let bench = Bench::new().await;
+    let (admin, alice) = (bench.admin(), bench.person("alice").await);
+    bench.team(&alice, "ops").await;
+    bench.team(&alice, "dev").await;
+    bench.namespace(&alice, "shop", "ops", "private").await;
+    bench.namespace(&alice, "open", "dev", "public").await;
+    for repository in ["shop/a", "shop/b", "open/c"] {
+        bench.pushed(repository, "x").await;
+        bench.pushed(repository, "y").await;
+    }
+    let star = bench.put(&alice, "/repositories/shop%2Fb/star", json!({})).await;
+    star.is(204);
+    let ask = async |who: &Shows, path: String| {
+        // The first time, a password is checked and connections are made.
+        bench.get(who, &path).await.is(200);
+        let count = Arc::new(AtomicUsize::new(0));
+        let counting = tracing_subscriber::registry().with(Statements(count.clone()));
+        let list = bench.get(who, &path).with_subscriber(counting).await.is(200);
+        (list.body.as_array().unwrap().len(), count.load(Ordering::SeqCst))
+    };
+    for (who, path) in [
+        (&alice, "/repositories?"),
+        (&alice, "/repositories?sort_attr=pulls&"),
+        (&alice, "/namespaces?"),
+        (&alice, "/namespaces/shop/repositories?"),
+        (&alice, "/teams?"),
+        (&alice, "/activities?"),
+        (&admin, "/tags?"),
+    ] {
+        let (one, few) = ask(who, format!("{path}per_page=1")).await;
+        let (all, many) = ask(who, format!("{path}per_page=100")).await;
+        assert!(one == 1 && all > 1, "{path}: {one} and {all} rows");
+        assert!(few > 0 && few == many, "{path}: {few} statements for one row, {many} for {all}");
+    }
+    let starred = bench.get(&alice, "/repositories").await.is(200);
+    let of = |name: &str| {
+        let mut all = starred.body.as_array().unwrap().iter();
+        all.find(|row| row["full_name"] == name).unwrap()["starred"].clone()
+    };
+    assert_eq!((of("shop/a"), of("shop/b")), (json!(false), json!(true)));
 }

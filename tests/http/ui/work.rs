@@ -312,7 +312,7 @@ impl Bench {
 }
 
 /// Counts statements as they are told by the library that sends them.
-struct Statements(Arc<AtomicUsize>);
+pub(crate) struct Statements(pub(crate) Arc<AtomicUsize>);
 
 impl<S: Subscriber> Layer<S> for Statements {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
