@@ -192,8 +192,20 @@ pub async fn rebuild_one(
     say(log.as_ref(), now, fact, key).await?;
     // Nobody names the old tables any more; who still reads them is waited for.
     drop_leftovers(&mut session, projection, None).await?;
-    session.close().await?;
+    leave(session, projection.name()).await?;
     Ok(rebuilt)
+}
+
+/// Gives the lock back. The server does so by itself when a session ends, but some time after: a
+/// rebuild that follows at once would find it taken.
+async fn leave(mut session: PgConnection, name: &str) -> Result<(), RebuildError> {
+    sqlx::query("SELECT pg_advisory_unlock($1, hashtext($2))")
+        .bind(REBUILD_KEY)
+        .bind(name)
+        .execute(&mut session)
+        .await?;
+    session.close().await?;
+    Ok(())
 }
 
 /// Builds one projection aside, compares it with the live rows, and throws it away: nothing that
@@ -210,7 +222,7 @@ pub async fn compare_one(
 ) -> Result<Rebuilt, RebuildError> {
     let Built { mut session, rebuilt, .. } = build(log, pool, projection, progress).await?;
     drop_leftovers(&mut session, projection, None).await?;
-    session.close().await?;
+    leave(session, projection.name()).await?;
     Ok(rebuilt)
 }
 
