@@ -12,6 +12,7 @@ use tests::oci::Oci;
 use tests::program::{Program, binary};
 use tests::watched::{eventually, have};
 use tests::witness::{self, Witness};
+use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 
 use crate::{faults, have_docker};
@@ -141,6 +142,9 @@ async fn a_service_waits_for_an_event_store_that_comes_up_later_and_says_so_when
     tried.await.expect("a first try that failed");
     double.revive(0).await;
     ready(&site, true).await;
+    // The registry that it starts may be up a moment later.
+    let reached = || async { TcpStream::connect(site.registry()).await.ok() };
+    eventually(RECOVERY, reached).await.expect("a registry");
     let oci = Oci::new(site.registry(), Some((&alice.name, &alice.password)));
     let since = site.head().await;
     let repository = format!("{}/late", alice.name);
