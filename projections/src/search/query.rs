@@ -11,12 +11,13 @@ use tantivy::{DocAddress, Searcher};
 
 use super::SearchError;
 use super::entry::Kind;
-use super::gather::{Gather, Wanted};
+use super::gather::{Gather, Gathered, Wanted};
 use super::likes::Likes;
 use super::platform::Platform;
 use super::question::Question;
 use super::rooms::Rooms;
 use super::schema::Fields;
+use super::words::copied;
 
 /// The longest question, in bytes; the rest is ignored.
 pub const MAX_QUESTION_BYTES: usize = 512;
@@ -196,18 +197,15 @@ pub(super) fn find(
     query: &Query,
     visible: &Visible,
 ) -> Result<Found, SearchError> {
-    let question = Question::new(&query.text);
+    let mut question = Question::new(&query.text);
     let mut gather = Gather::new(view, fields, visible, question.length(), wanted(query));
-    let search =
-        |clause: &dyn tantivy::query::Query, gather: &Gather| view.searcher.search(clause, gather);
-    let mut gathered = search(&*question.strict(fields), &gather)?;
-    let mut forgiving = false;
-    if gathered.unfiltered < FORGIVE_BELOW
-        && let Some(clause) = question.forgiving(fields)
+    let (mut gathered, mut forgiving) = answer(view, fields, &question, &gather)?;
+    if gathered.unfiltered == 0
+        && let Some(bare) = copied(&query.text)
     {
-        let again = search(&*clause, &gather)?;
-        forgiving = again.total() > gathered.total();
-        gathered = again;
+        question = Question::new(bare);
+        gather = Gather::new(view, fields, visible, question.length(), wanted(query));
+        (gathered, forgiving) = answer(view, fields, &question, &gather)?;
     }
     let mut nearest = Vec::new();
     if gathered.unfiltered == 0
@@ -216,12 +214,30 @@ pub(super) fn find(
         let kinds = [Kind::Repository, Kind::Namespace, Kind::Team];
         let near = Query::new("", MAX_NEAREST, query.now).only(kinds);
         gather.ask(wanted(&near));
-        nearest = search(&*clause, &gather)?.best_of_all(MAX_NEAREST);
+        nearest = view.searcher.search(&*clause, &gather)?.best_of_all(MAX_NEAREST);
     }
     let facets = if query.facets { gathered.facets(&view.rooms) } else { Facets::default() };
     let (order, unfiltered) = (gathered.order(), gathered.unfiltered);
     let kinds = gathered.pages(query.offset.min(MAX_OFFSET));
     Ok(Found { kinds, order, forgiving, facets, unfiltered, nearest })
+}
+
+/// What was typed, with typing errors forgiven where that finds little; and whether they were.
+fn answer(
+    view: &View,
+    fields: &Fields,
+    question: &Question,
+    gather: &Gather,
+) -> Result<(Gathered, bool), SearchError> {
+    let typed = view.searcher.search(&*question.strict(fields), gather)?;
+    if typed.unfiltered < FORGIVE_BELOW
+        && let Some(clause) = question.forgiving(fields)
+    {
+        let again = view.searcher.search(&*clause, gather)?;
+        let forgiving = again.total() > typed.total();
+        return Ok((again, forgiving));
+    }
+    Ok((typed, false))
 }
 
 fn wanted(query: &Query) -> Wanted {

@@ -9,30 +9,46 @@ const MAX_TEXT_WORDS: usize = 200;
 /// Hex digits from which on a word may also be the beginning of a digest.
 pub(super) const MIN_DIGEST: usize = 6;
 
-/// Words that people shorten, with what they mean: whoever types one side finds the other.
-const SHORT: [(&str, &str); 22] = [
+/// Words that people shorten or lengthen, with what they mean: whoever types one side finds the
+/// other.
+const SHORT: [(&str, &str); 37] = [
     ("be", "backend"),
     ("cfg", "config"),
     ("ci", "pipeline"),
     ("db", "database"),
+    ("dev", "development"),
+    ("docs", "documentation"),
     ("es", "elasticsearch"),
     ("fe", "frontend"),
+    ("golang", "go"),
     ("gw", "gateway"),
+    ("i18n", "internationalization"),
+    ("img", "image"),
+    ("jdk", "java"),
+    ("jre", "java"),
     ("js", "javascript"),
     ("k8s", "kubernetes"),
+    ("kube", "kubernetes"),
     ("lb", "loadbalancer"),
-    ("mq", "queue"),
     ("mgmt", "management"),
+    ("mongo", "mongodb"),
+    ("mq", "queue"),
     ("msg", "message"),
+    ("mssql", "sqlserver"),
+    ("node", "nodejs"),
     ("o11y", "observability"),
     ("pg", "postgres"),
-    ("psql", "postgres"),
+    ("pg", "postgresql"),
     ("pgsql", "postgres"),
+    ("postgres", "postgresql"),
+    ("prod", "production"),
+    ("psql", "postgres"),
     ("py", "python"),
+    ("repo", "repository"),
+    ("srv", "service"),
     ("svc", "service"),
     ("tf", "terraform"),
     ("ts", "typescript"),
-    ("i18n", "internationalization"),
 ];
 
 /// The words of a name or question in lower case: cut at everything that is neither letter nor
@@ -162,6 +178,21 @@ pub(super) fn beginnings(word: &str) -> impl Iterator<Item = &str> {
     word.char_indices().map(|(at, c)| &word[..at + c.len_utf8()])
 }
 
+/// What a line that was copied from elsewhere is about: the last word of a command such as `docker
+/// pull`, without the scheme and the registry before the repository's name. A registry is told from
+/// a namespace as docker does it: by a dot, by a port, or as `localhost`
+/// (distribution/reference, `splitDockerDomain`). `None` when nothing is left out.
+pub(super) fn copied(text: &str) -> Option<&str> {
+    let line = text.trim();
+    let last = line.split_whitespace().next_back()?;
+    let reference = last.split_once("://").map_or(last, |(_, rest)| rest);
+    let bare = match reference.split_once('/') {
+        Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => rest,
+        _ => reference,
+    };
+    (bare.len() < line.len() && bare.contains(['/', ':'])).then_some(bare)
+}
+
 /// The digest, or the beginning of one, that a question holds: hex digits in lower case.
 pub(super) fn digest_prefix(text: &str) -> Option<String> {
     let hex = match text.rsplit_once("sha256:").or_else(|| text.rsplit_once("sha512:")) {
@@ -233,7 +264,7 @@ mod tests {
         assert_eq!(index_words("größe"), ["größe", "grosse", "groesse"]);
         assert_eq!(otherwise("münchen"), ["munchen", "muenchen"]);
         assert_eq!(otherwise("k8s"), ["kubernetes"]);
-        assert_eq!(otherwise("postgres"), ["pg", "psql", "pgsql"]);
+        assert_eq!(otherwise("postgres"), ["pg", "pgsql", "postgresql", "psql"]);
         assert!(otherwise("nginx").is_empty());
     }
 
@@ -251,6 +282,23 @@ mod tests {
         assert_eq!(digest_prefix("01234"), None);
         assert_eq!(digest_prefix("nginx"), None);
         assert_eq!(digest_prefix("sha256:"), None);
+    }
+
+    #[test]
+    fn copied_lines_are_about_their_image() {
+        for line in [
+            "docker pull library/nginx:1.27",
+            "registry.example.org/library/nginx:1.27",
+            "localhost:5000/library/nginx:1.27",
+            "podman run --rm localhost/library/nginx:1.27",
+            "skopeo inspect docker://registry.example.org/library/nginx:1.27",
+        ] {
+            assert_eq!(copied(line), Some("library/nginx:1.27"), "{line}");
+        }
+        assert_eq!(copied("https://registry.example.org/nginx:1"), Some("nginx:1"));
+        for plain in ["nginx", "library/nginx", "nginx:1.27", "checkout api", "docker pull", "", "/"] {
+            assert_eq!(copied(plain), None, "{plain}");
+        }
     }
 
     #[test]
