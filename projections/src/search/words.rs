@@ -296,7 +296,9 @@ mod tests {
             assert_eq!(copied(line), Some("library/nginx:1.27"), "{line}");
         }
         assert_eq!(copied("https://registry.example.org/nginx:1"), Some("nginx:1"));
-        for plain in ["nginx", "library/nginx", "nginx:1.27", "checkout api", "docker pull", "", "/"] {
+        for plain in
+            ["nginx", "library/nginx", "nginx:1.27", "checkout api", "docker pull", "", "/"]
+        {
             assert_eq!(copied(plain), None, "{plain}");
         }
     }

@@ -29,24 +29,45 @@ async fn the_first_page_is_light_with_all_that_it_loads() {
 }
 
 #[tokio::test]
-async fn only_pages_without_a_secret_are_compressed() {
+async fn pages_are_compressed_and_answers_that_show_a_secret_are_not() {
     let site = Site::start().await;
     let compressed = async |request: reqwest::RequestBuilder| {
         let answer = request.header(ACCEPT_ENCODING, "gzip").send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());
-        answer.headers().contains_key(CONTENT_ENCODING)
+        let compressed = answer.headers().contains_key(CONTENT_ENCODING);
+        assert!(answer.bytes().await.unwrap().len() > 1_000);
+        compressed
     };
     let nobody = browser(&site);
-    let ask = |path: &str| nobody.request(Method::GET, path);
-    assert!(compressed(ask("/repositories")).await);
-    assert!(compressed(ask("/search?q=nothing")).await);
-    // Its form needs no token: there is no session yet that somebody could act in.
-    assert!(compressed(ask("/sign-in")).await);
-    assert!(!compressed(ask("/repositories").header("cookie", "any=thing")).await);
+    for path in ["/repositories", "/search?q=nothing", "/sign-in"] {
+        assert!(compressed(nobody.request(Method::GET, path)).await, "{path}");
+    }
     site.register("alice").await;
-    let alice = signed_in(&site, "alice").await;
+    let mut alice = signed_in(&site, "alice").await;
     for path in ["/repositories", "/search?q=nothing", "/activity", "/me"] {
-        assert!(!compressed(alice.cookied(Method::GET, path)).await, "{path}");
+        assert!(compressed(alice.cookied(Method::GET, path)).await, "{path}");
+    }
+    let token = alice.csrf("/me/tokens").await;
+    let password = Site::password("alice");
+    let form = [("csrf", &*token), ("label", "laptop"), ("days", "30"), ("push", "on")];
+    let form = [&form[..], &[("password", &*password)]].concat();
+    assert!(!compressed(alice.cookied(Method::POST, "/me/tokens").form(&form)).await);
+    site.stop().await;
+}
+
+/// Whoever sees lengths, and has words of their own put beside the token, learns nothing from it:
+/// it is another one in each answer, and each opens the form.
+#[tokio::test]
+async fn the_token_of_forms_is_another_in_each_answer() {
+    let site = Site::start().await;
+    site.register("alice").await;
+    let mut alice = signed_in(&site, "alice").await;
+    let (first, second) = (alice.csrf("/me").await, alice.csrf("/me").await);
+    assert_ne!(first, second);
+    for token in [first, second] {
+        let form = [("csrf", &*token), ("display_name", "Alice")];
+        let answer = alice.cookied(Method::POST, "/me").form(&form).send().await.unwrap();
+        assert_eq!(answer.status(), 303);
     }
     site.stop().await;
 }

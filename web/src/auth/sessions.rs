@@ -37,6 +37,9 @@ pub(crate) const UNATTENDED: HeaderName = HeaderName::from_static("x-portus-unat
 /// Bytes of a session's secret.
 const SECRET_BYTES: usize = 32;
 
+/// Bytes of the token of a session's forms, and of what it is crossed with.
+const CSRF_BYTES: usize = 32;
+
 /// Where sessions are kept. Cheap to clone.
 #[derive(Clone)]
 pub struct Sessions {
@@ -383,24 +386,95 @@ impl Session {
     }
 
     /// What forms of this session carry in their field `csrf`, and scripts in `X-CSRF-Token`. Of
-    /// no use without the cookie, and the cookie's secret cannot be had from it.
+    /// no use without the cookie, and the cookie's secret cannot be had from it. Looks different
+    /// each time, so that the length of a compressed page says nothing of it (BREACH).
     #[must_use]
     pub fn csrf(&self) -> String {
+        let mut shown = [0; 2 * CSRF_BYTES];
+        let (mask, masked) = shown.split_at_mut(CSRF_BYTES);
+        rand::fill(mask);
+        masked.copy_from_slice(&crossed(&self.csrf_bytes(), mask));
+        BASE64_URL_SAFE_NO_PAD.encode(shown)
+    }
+
+    /// Whether `shown` is one of those that [`Self::csrf`] gives, in constant time.
+    #[must_use]
+    pub fn is_csrf(&self, shown: &str) -> bool {
+        let Ok(shown) = BASE64_URL_SAFE_NO_PAD.decode(shown) else { return false };
+        let Some((mask, masked)) = shown.split_at_checked(CSRF_BYTES) else { return false };
+        crossed(&self.csrf_bytes(), mask).as_slice().ct_eq(masked).into()
+    }
+
+    fn csrf_bytes(&self) -> [u8; CSRF_BYTES] {
         let mut hash = Sha256::new();
         hash.update(b"portus csrf\0");
         hash.update(*self.secret);
-        BASE64_URL_SAFE_NO_PAD.encode(hash.finalize())
-    }
-
-    /// Whether `shown` is [`Self::csrf`], in constant time.
-    #[must_use]
-    pub fn is_csrf(&self, shown: &str) -> bool {
-        self.csrf().as_bytes().ct_eq(shown.as_bytes()).into()
+        hash.finalize().into()
     }
 }
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// Bit by bit, one or the other.
+fn crossed(token: &[u8; CSRF_BYTES], mask: &[u8]) -> [u8; CSRF_BYTES] {
+    let mut crossed = *token;
+    crossed.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
+    crossed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(secret: u8) -> Session {
+        Session {
+            user: UserName::parse("alice").unwrap(),
+            since: Position(1),
+            preferences: Preferences::default(),
+            secret: Zeroizing::new([secret; SECRET_BYTES]),
+        }
+    }
+
+    #[test]
+    fn a_token_of_forms_looks_different_each_time_and_opens_its_own_session_alone() {
+        let (ours, theirs) = (session(1), session(2));
+        let shown: Vec<String> = (0..100).map(|_| ours.csrf()).collect();
+        let bytes = |text: &String| BASE64_URL_SAFE_NO_PAD.decode(text).unwrap();
+        for (number, token) in shown.iter().enumerate() {
+            assert!(ours.is_csrf(token), "{token}");
+            assert!(!theirs.is_csrf(token), "{token}");
+            // Neither half of it comes twice.
+            for other in shown.iter().skip(number + 1) {
+                let (one, other) = (bytes(token), bytes(other));
+                assert_ne!(one[..CSRF_BYTES], other[..CSRF_BYTES]);
+                assert_ne!(one[CSRF_BYTES..], other[CSRF_BYTES..]);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_but_a_whole_token_is_one() {
+        let session = session(1);
+        let token = session.csrf();
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(&token).unwrap();
+        for length in 0..bytes.len() {
+            let begun = BASE64_URL_SAFE_NO_PAD.encode(&bytes[..length]);
+            assert!(!session.is_csrf(&begun), "{length}");
+        }
+        for place in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1;
+            assert!(!session.is_csrf(&BASE64_URL_SAFE_NO_PAD.encode(changed)), "{place}");
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert!(!session.is_csrf(&BASE64_URL_SAFE_NO_PAD.encode(longer)));
+        let zeros = BASE64_URL_SAFE_NO_PAD.encode([0; 2 * CSRF_BYTES]);
+        for wrong in ["", "x", "=", &format!("{token}="), &format!(" {token}"), &zeros] {
+            assert!(!session.is_csrf(wrong), "{wrong}");
+        }
     }
 }

@@ -8,7 +8,6 @@ use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use sha2::{Digest as _, Sha256};
 
-use super::packed;
 use crate::error::PageError;
 
 pub(super) const CSS: &str = include_str!("assets/app.css");
@@ -39,7 +38,7 @@ pub(super) async fn file(Path(file): Path<String>) -> Result<Response, PageError
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
-    Ok(packed::public(response))
+    Ok(response)
 }
 
 fn path(name: &str, content: &str, extension: &str) -> String {

@@ -1,36 +1,33 @@
 //! What may be sent compressed.
 //!
 //! Whoever sees how long compressed answers are, and can have words of their own put into them,
-//! finds out letter by letter what else stands there (BREACH). Pages of people who are signed in
-//! hold the token of their forms beside what was asked for, so they go as they are. An answer to a
-//! request without any cookie that gives none holds nothing that its reader does not know.
+//! finds out letter by letter what else stands there (BREACH). The token of forms looks different
+//! in each answer, so it cannot be found out so ([`crate::auth::Session::csrf`]). Secrets that are
+//! shown once stand in answers to forms, and those go as they are.
 
 use axum::body::HttpBody;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
-use http::header::{COOKIE, SET_COOKIE};
+use http::Method;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{And, DefaultPredicate, Predicate};
 
-/// A layer outside of [`mark`], which compresses what that has marked.
+/// A layer outside of [`mark`], which compresses what that has marked. Pages are made anew for each
+/// reader: the little that more effort would save costs more than it is worth.
 pub(super) fn compress() -> CompressionLayer<And<DefaultPredicate, Marked>> {
-    CompressionLayer::new().compress_when(DefaultPredicate::new().and(Marked))
+    let answers = DefaultPredicate::new().and(Marked);
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(answers)
 }
 
 /// A layer around all pages: marks what holds no secret.
 pub(super) async fn mark(request: Request, next: Next) -> Response {
-    let unknown = !request.headers().contains_key(COOKIE);
+    let read_only = matches!(*request.method(), Method::GET | Method::HEAD);
     let mut response = next.run(request).await;
-    if unknown && !response.headers().contains_key(SET_COOKIE) {
+    if read_only {
         response.extensions_mut().insert(NoSecret);
     }
-    response
-}
-
-/// The files beside the pages, which are the same for everybody.
-pub(super) fn public(mut response: Response) -> Response {
-    response.extensions_mut().insert(NoSecret);
     response
 }
 
