@@ -47,7 +47,7 @@ const TEAMS: [&str; 3] = ["crew", "band", "alphas"];
 const VISIBILITIES: [Visibility; 3] =
     [Visibility::Private, Visibility::Protected, Visibility::Public];
 
-const QUESTIONS: [&str; 21] = [
+const QUESTIONS: [&str; 23] = [
     "",
     "a",
     "app",
@@ -69,6 +69,8 @@ const QUESTIONS: [&str; 21] = [
     "crew",
     "alphas zzz",
     "ledgre nowhere",
+    "docker pull registry.example.org/alpha/app:1.0",
+    "localhost:5000/beta/wbe",
 ];
 
 /// Something that happens; numbers choose from the lists above.
