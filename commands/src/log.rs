@@ -3,6 +3,7 @@
 pub mod copy;
 pub mod memory;
 pub mod postgres;
+pub mod queue;
 pub mod transfer;
 
 use std::time::Duration;

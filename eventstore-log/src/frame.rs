@@ -44,6 +44,9 @@ pub(crate) struct Placed {
     pub(crate) version: u64,
     /// Microseconds since 1970.
     pub(crate) recorded: i64,
+    /// Which process wrote it: two may write the same event in the same microsecond.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) writer: Option<u32>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -61,6 +64,8 @@ pub(crate) struct Entry {
     pub(crate) key: Option<String>,
     /// Where its bytes lie: what a link to it says.
     pub(crate) lies: Place,
+    /// See [`Placed::writer`]; unknown of what was copied, and by a link.
+    pub(crate) writer: Option<u32>,
 }
 
 /// A place in a stream of the server.
@@ -77,6 +82,7 @@ impl Entry {
             position: self.recorded.position.0,
             version: self.recorded.version.0,
             recorded: self.recorded.recorded_at.as_microsecond(),
+            writer: None,
         }
     }
 }
@@ -185,7 +191,7 @@ pub(crate) fn entry(resolved: ResolvedEvent) -> Result<Entry, Foreign> {
     };
     let key = frame.key.map(Cow::into_owned);
     let lies = Place { stream: event.stream_id.clone(), revision: event.revision };
-    Ok(Entry { recorded, key, lies })
+    Ok(Entry { recorded, key, lies, writer: placed.writer })
 }
 
 fn foreign(event: &RecordedEvent, why: impl ToString) -> Foreign {

@@ -18,17 +18,15 @@ mod settings;
 mod transfer;
 mod writer;
 
-use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use commands::desk::Clock;
+use commands::log::queue::{QUEUE, QUEUE_BYTES, Queue, queue};
 use domain::event::{Class, Position, StreamName, Version};
-use domain::log::{Append, EncodedAppend, EventLog, History, LogError, Outcome, Page, encode};
+use domain::log::{Append, EventLog, History, LogError, Outcome, Page};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -39,14 +37,10 @@ use self::journal::Journal;
 use self::names::Names;
 pub use self::settings::SettingsError;
 pub use self::transfer::EventStoreTransfer;
-use self::writer::{Waiting, Writer};
+use self::writer::Writer;
 
 /// What a log is called on its server, unless somebody says otherwise.
 pub const NAME: &str = "portus";
-/// The most commands that wait to be written; whoever comes then is told [`LogError::Busy`].
-pub const QUEUE: usize = 8_192;
-/// The most bytes of events that wait to be written.
-pub const QUEUE_BYTES: usize = 256 * 1024 * 1024;
 /// The most bytes of one write: half of what a server takes by default.
 pub const BATCH_BYTES: usize = 512 * 1024;
 /// The most events to which no links point yet; writers wait for links beyond.
@@ -107,8 +101,7 @@ impl Default for EventStoreLogOptions {
 #[derive(Debug)]
 pub struct EventStoreLog {
     journal: Arc<Journal>,
-    queue: mpsc::Sender<Waiting>,
-    queued_bytes: Arc<AtomicUsize>,
+    queue: Queue,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -148,7 +141,7 @@ impl EventStoreLog {
     }
 
     async fn over(journal: Journal) -> Result<Arc<Self>, LogError> {
-        let (queue_size, look) = (journal.options.queue, journal.options.look);
+        let look = journal.options.look;
         let indexed = links::indexed(&journal).await?.unwrap_or(0);
         if indexed == 0 {
             links::keep_short(&journal).await;
@@ -159,21 +152,17 @@ impl EventStoreLog {
         let caught_up = journal.follow().await;
         let follower = tokio::spawn(follow(journal.clone(), look));
         let tasks = [linker, follower];
-        let (queue, waiting) = mpsc::channel(queue_size);
-        let queued_bytes = Arc::new(AtomicUsize::new(0));
-        let log = Self { journal: journal.clone(), queue, queued_bytes, tasks };
+        let (queue, line) = queue(journal.options.queue, journal.options.queue_bytes);
+        let log = Self { journal: journal.clone(), queue, tasks };
         caught_up?;
-        let queued_bytes = log.queued_bytes.clone();
-        tokio::spawn(
-            Writer { journal, waiting, queued_bytes, down: false, unsure: HashSet::new() }.run(),
-        );
+        tokio::spawn(Writer::new(journal, line).run());
         Ok(Arc::new(log))
     }
 
     /// How many commands wait to be written.
     #[must_use]
     pub fn queue_depth(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
+        self.queue.depth()
     }
 
     /// How many events wait for links.
@@ -196,42 +185,7 @@ impl Drop for EventStoreLog {
 #[async_trait]
 impl EventLog for EventStoreLog {
     async fn append(&self, commands: Vec<Append>) -> Result<Vec<Outcome>, LogError> {
-        let started = Instant::now();
-        let commands = encode(commands)?;
-        if commands.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut answers = Vec::with_capacity(commands.len());
-        {
-            // All find room, or none does and nothing is written.
-            let places =
-                self.queue.try_reserve_many(commands.len()).map_err(|error| match error {
-                    mpsc::error::TrySendError::Full(()) => LogError::Busy,
-                    mpsc::error::TrySendError::Closed(()) => writer_gone(),
-                })?;
-            let bytes: usize = commands.iter().map(EncodedAppend::bytes).sum();
-            let limit = self.journal.options.queue_bytes;
-            if self.queued_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > limit {
-                self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-                return Err(LogError::Busy);
-            }
-            for (place, command) in places.zip(commands) {
-                let (answer, receiver) = oneshot::channel();
-                place.send(Waiting { command, answer });
-                answers.push(receiver);
-            }
-        }
-        let mut outcomes = Vec::with_capacity(answers.len());
-        let mut failure = None;
-        for answer in answers {
-            match answer.await {
-                Ok(Ok(outcome)) => outcomes.push(outcome),
-                Ok(Err(error)) => failure = Some(error),
-                Err(_) => failure = Some(writer_gone()),
-            }
-        }
-        metrics::histogram!("portus_append_duration_seconds").record(started.elapsed());
-        failure.map_or(Ok(outcomes), Err)
+        self.queue.append(commands).await
     }
 
     async fn read_stream(
@@ -283,8 +237,4 @@ where
 
 fn unavailable(error: impl ToString) -> LogError {
     LogError::Unavailable(error.to_string())
-}
-
-fn writer_gone() -> LogError {
-    LogError::Unavailable("the log's writer has ended".to_owned())
 }

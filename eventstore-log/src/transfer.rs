@@ -303,12 +303,13 @@ fn placed(event: &Recorded) -> Placed {
         position: event.position.0,
         version: event.version.0,
         recorded: event.recorded_at.as_microsecond(),
+        writer: None,
     }
 }
 
 fn entry(kept: &Kept, log: &str) -> Entry {
     let lies = Place { stream: log.to_owned(), revision: kept.event.position.0 - 1 };
-    Entry { recorded: kept.event.clone(), key: kept.key.clone(), lies }
+    Entry { recorded: kept.event.clone(), key: kept.key.clone(), lies, writer: None }
 }
 
 fn kept(entry: Entry) -> Kept {

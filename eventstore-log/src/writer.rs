@@ -6,16 +6,15 @@
 //! write whose outcome is unknown is settled by reading on: it is there, or whatever is written
 //! next at that revision keeps it out for ever.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use commands::log::queue::{Batch, Line, Together};
 use domain::event::{EventId, Position, Recorded, StreamName, Version};
-use domain::log::{EncodedAppend, Expected, LogError, MAX_COMMANDS, Outcome};
+use domain::log::{EncodedAppend, Expected, LogError, Outcome};
 use eventstore::{EventData, ExpectedRevision};
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::all;
@@ -28,21 +27,15 @@ const MAX_EVENTS: usize = 2_000;
 /// The most events that are remembered because nobody knows whether they were written.
 const UNSURE: usize = 100_000;
 
-/// A command that waits, and who waits for it.
-#[derive(Debug)]
-pub(crate) struct Waiting {
-    pub(crate) command: EncodedAppend,
-    pub(crate) answer: oneshot::Sender<Result<Outcome, LogError>>,
-}
-
 pub(crate) struct Writer {
-    pub(crate) journal: Arc<Journal>,
-    pub(crate) waiting: mpsc::Receiver<Waiting>,
-    pub(crate) queued_bytes: Arc<AtomicUsize>,
+    journal: Arc<Journal>,
+    line: Line,
+    /// Tells what this process wrote from what another one did at the same time.
+    name: u32,
     /// The last batch could not be written: until one is, nobody is kept waiting for tries.
-    pub(crate) down: bool,
+    down: bool,
     /// Events of batches whose outcome was never known.
-    pub(crate) unsure: HashSet<EventId>,
+    unsure: HashSet<EventId>,
 }
 
 /// What makes a command a repetition.
@@ -62,52 +55,31 @@ struct Plan {
 }
 
 impl Writer {
+    pub(crate) fn new(journal: Arc<Journal>, line: Line) -> Self {
+        #[allow(clippy::cast_possible_truncation)] // the last bits are chance
+        let name = Uuid::now_v7().as_u128() as u32;
+        Self { journal, line, name, down: false, unsure: HashSet::new() }
+    }
+
     /// Writes until nobody can append any more and nothing waits.
     pub(crate) async fn run(mut self) {
-        let mut gathered: VecDeque<Waiting> = VecDeque::new();
-        loop {
-            if gathered.is_empty() {
-                let mut first = Vec::with_capacity(64);
-                if self.waiting.recv_many(&mut first, MAX_COMMANDS).await == 0 {
-                    return;
-                }
-                gathered.extend(first);
-            }
-            while gathered.len() < MAX_COMMANDS
-                && let Ok(next) = self.waiting.try_recv()
-            {
-                gathered.push_back(next);
-            }
-            metrics::gauge!("portus_append_queue_depth")
-                .set((self.waiting.len() + gathered.len()) as f64);
-            let batch = take(&mut gathered, self.journal.options.batch_bytes);
+        let together =
+            Together { bytes: self.journal.options.batch_bytes, events: MAX_EVENTS, size };
+        while let Some(batch) = self.line.next(together).await {
             self.write(batch).await;
         }
     }
 
-    async fn write(&mut self, batch: Vec<Waiting>) {
-        let (commands, answers): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|Waiting { command, answer }| (command, answer)).unzip();
+    async fn write(&mut self, batch: Batch) {
         self.journal.forget_versions();
-        let written = Box::pin(self.persist(&commands)).await;
+        let written = Box::pin(self.persist(&batch.commands)).await;
         self.down = written.is_err();
-        // Whoever has an answer may come with as much again.
-        let bytes = commands.iter().map(EncodedAppend::bytes).sum();
-        self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
         match written {
-            Ok(outcomes) => {
-                count(&commands, &outcomes);
-                for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                    // Whoever has gone away does not want to know.
-                    let _ = answer.send(Ok(outcome));
-                }
-            }
+            Ok(outcomes) => batch.answer(outcomes),
             Err(error) => {
-                let error = error.to_string();
-                tracing::error!(error, appends = answers.len(), "the log does not answer");
-                for answer in answers {
-                    let _ = answer.send(Err(LogError::Unavailable(error.clone())));
-                }
+                let (error, appends) = (error.to_string(), batch.commands.len());
+                tracing::error!(error, appends, "the log does not answer");
+                batch.fail(|| LogError::Unavailable(error.clone()));
             }
         }
     }
@@ -197,10 +169,15 @@ impl Writer {
         }
     }
 
-    /// Whether the event at a revision was written at that time.
+    /// Whether we wrote the event at a revision, at that time.
     async fn is_of(&self, revision: u64, now: Timestamp) -> Result<bool, Trouble> {
         let entry = self.journal.entry(revision).await.map_err(trouble)?;
-        Ok(entry.is_some_and(|entry| entry.recorded.recorded_at == now))
+        Ok(entry.is_some_and(|entry| self.wrote(&entry, &[now])))
+    }
+
+    /// Whether we wrote it, at one of these times.
+    fn wrote(&self, entry: &Entry, tried: &[Timestamp]) -> bool {
+        entry.writer == Some(self.name) && tried.contains(&entry.recorded.recorded_at)
     }
 
     /// Whether what a plan says, which writes nothing, is true now: duplicates always are, and a
@@ -296,7 +273,7 @@ impl Writer {
             let next = version.map_or(0, |last| last.0 + 1);
             let last = Version(next + command.events.len() as u64 - 1);
             *version = Some(last);
-            let first = plan.add(command, next, now, lying, &journal.names.log)?;
+            let first = plan.add(command, next, self.name, lying, &journal.names.log)?;
             plan.outcomes.push(Outcome::Appended {
                 first,
                 last: Position(first.0 + command.events.len() as u64 - 1),
@@ -357,10 +334,9 @@ impl Writer {
         Ok((command, position))
     }
 
-    /// After writes whose outcome was unknown: what has our own event, and the time of one of
-    /// these tries, is what we wrote ourselves, and is said as such, so that nobody takes their own
-    /// append for somebody else's. With another time it is another process', which had the same
-    /// ids.
+    /// After writes whose outcome was unknown: what has our own event, our name, and the time of one
+    /// of these tries, is what we wrote ourselves, and is said as such, so that nobody takes their
+    /// own append for somebody else's. Otherwise it is another process', which had the same ids.
     async fn settle(
         &self,
         batch: &[EncodedAppend],
@@ -376,7 +352,7 @@ impl Writer {
             let entry = self.journal.entry(first.0 - 1).await.map_err(trouble)?;
             let entry = entry.ok_or_else(|| Trouble::Unknown(format!("{} is gone", first.0)))?;
             let same = command.events.first().is_some_and(|event| event.id == entry.recorded.id);
-            if same && tried.contains(&entry.recorded.recorded_at) {
+            if same && self.wrote(&entry, tried) {
                 let more = command.events.len() as u64 - 1;
                 *outcome = Outcome::Appended {
                     first,
@@ -401,15 +377,17 @@ impl Plan {
         &mut self,
         command: &EncodedAppend,
         version: u64,
-        now: Timestamp,
+        writer: u32,
         lying: Option<&[Place]>,
         log: &str,
     ) -> Result<Position, LogError> {
+        let now = self.now;
         let first = self.base + self.entries.len() as u64 + 1;
         for (number, event) in command.events.iter().enumerate() {
             let key = command.key.as_deref().filter(|_| number == 0);
             let (position, version) = (first + number as u64, version + number as u64);
-            let placed = Placed { position, version, recorded: now.as_microsecond() };
+            let placed =
+                Placed { position, version, recorded: now.as_microsecond(), writer: Some(writer) };
             let made = match lying.and_then(|places| places.get(number)) {
                 Some(place) => frame::link(log, place, placed),
                 None => frame::event(event, &command.stream, key, Some(placed)),
@@ -433,31 +411,11 @@ impl Plan {
                 key: key.map(str::to_owned),
                 lies: lies
                     .unwrap_or_else(|| Place { stream: log.to_owned(), revision: position - 1 }),
+                writer: Some(writer),
             });
         }
         Ok(Position(first))
     }
-}
-
-/// Takes from the front what may be written together: bounded in number and bytes, and ended
-/// before a command that repeats a key or an id of this batch. The next batch finds that one's
-/// twin in the log, and only so is it known whether the twin was written.
-fn take(waiting: &mut VecDeque<Waiting>, max_bytes: usize) -> Vec<Waiting> {
-    let (mut bytes, mut events, mut count) = (0, 0, 0);
-    let mut keys: HashSet<&str> = HashSet::new();
-    let mut ids: HashSet<EventId> = HashSet::new();
-    for Waiting { command, .. } in waiting.iter().take(MAX_COMMANDS) {
-        bytes += size(command);
-        events += command.events.len();
-        let fits = count == 0 || (bytes <= max_bytes && events <= MAX_EVENTS);
-        let repeats = command.key.as_ref().is_some_and(|key| !keys.insert(key))
-            || command.events.iter().any(|event| !ids.insert(event.id));
-        if !fits || repeats {
-            break;
-        }
-        count += 1;
-    }
-    waiting.drain(..count).collect()
 }
 
 /// Whether another process may make the same id at the same time: from a registry's words, or from
@@ -491,17 +449,4 @@ fn trouble(error: LogError) -> Trouble {
         LogError::Unavailable(text) | LogError::Invalid(text) => Trouble::Refused(text),
         LogError::Busy => Trouble::Refused(error.to_string()),
     }
-}
-
-fn count(batch: &[EncodedAppend], outcomes: &[Outcome]) {
-    let (mut appended, mut conflicts) = (0, 0);
-    for (command, outcome) in batch.iter().zip(outcomes) {
-        match outcome {
-            Outcome::Appended { .. } => appended += command.events.len() as u64,
-            Outcome::Conflict { .. } => conflicts += 1,
-            Outcome::Duplicate { .. } => (),
-        }
-    }
-    metrics::counter!("portus_events_appended_total").increment(appended);
-    metrics::counter!("portus_append_conflicts_total").increment(conflicts);
 }

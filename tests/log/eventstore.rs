@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use commands::desk::Clock;
 use domain::event::{Class, EventId, Position, Version};
 use domain::log::{Append, EventLog, Expected, LogError, Outcome};
 use eventstore_log::{EventStoreLog, EventStoreLogOptions, SettingsError, prepare};
@@ -354,24 +355,30 @@ async fn two_processes_that_write_at_once_make_one_order() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_processes_with_the_same_ids_one_has_appended_whatever_becomes_of_their_writes() {
-    let double = Double::start().await;
-    let (here, there) = (open(&double).await, open(&double).await);
-    for round in 0..40 {
-        let mut event = fact("x");
-        event.id = EventId::from_key(&format!("told by two {round}"));
-        let command = append("s", vec![event]);
-        // One of the two hears that nobody knows, and nothing was written.
-        double.faults().lost = round % 2;
-        let (one, other) = tokio::join!(put(&*here, command.clone()), put(&*there, command));
-        let appended = [&one, &other].map(|one| matches!(one, Outcome::Appended { .. }));
-        assert_ne!(appended[0], appended[1], "{one:?} {other:?}");
-        double.faults().lost = 0;
+    // With clocks that tell the same time, too: two may write in the same microsecond.
+    let stopped = Clock::system().now();
+    for clock in [Clock::system(), Clock::new(move || stopped)] {
+        let double = Double::start().await;
+        let options = EventStoreLogOptions { clock, ..options() };
+        let here = EventStoreLog::open(&double.url(), options.clone()).await.unwrap();
+        let there = EventStoreLog::open(&double.url(), options).await.unwrap();
+        for round in 0..40 {
+            let mut event = fact("x");
+            event.id = EventId::from_key(&format!("told by two {round}"));
+            let command = append("s", vec![event]);
+            // One of the two hears that nobody knows, and nothing was written.
+            double.faults().lost = round % 2;
+            let (one, other) = tokio::join!(put(&*here, command.clone()), put(&*there, command));
+            let appended = [&one, &other].map(|one| matches!(one, Outcome::Appended { .. }));
+            assert_ne!(appended[0], appended[1], "{one:?} {other:?}");
+            double.faults().lost = 0;
+        }
+        sound(&*here, 40).await;
+        // Each remembers what is there, with the time that it was written at.
+        let there_now = everything(&*open(&double).await).await;
+        assert_eq!(everything(&*here).await, there_now);
+        assert_eq!(everything(&*there).await, there_now);
     }
-    sound(&*here, 40).await;
-    // Each remembers what is there, with the time that it was written at.
-    let there_now = everything(&*open(&double).await).await;
-    assert_eq!(everything(&*here).await, there_now);
-    assert_eq!(everything(&*there).await, there_now);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,29 +10,23 @@ mod sequencer;
 mod transfer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::event::{Class, EventId, Position, Recorded, StreamName, Version};
-use domain::log::{Append, EventLog, History, LogError, MAX_PAGE, Outcome, Page, encode};
+use domain::log::{Append, EventLog, History, LogError, MAX_PAGE, Outcome, Page};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{FromRow, PgPool, Postgres};
-use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::Reached;
-use batch::Waiting;
+use super::queue::{QUEUE, QUEUE_BYTES, Queue, queue};
 use sequencer::Sequencer;
 pub use transfer::{PostgresTransfer, Prepare, is_unfinished};
 
-/// The most commands that wait to be written; whoever comes then is told [`LogError::Busy`].
-pub const QUEUE: usize = 8_192;
-/// The most bytes of events that wait to be written.
-pub const QUEUE_BYTES: usize = 256 * 1024 * 1024;
 /// The most positions that one query looks through for events of one class.
 pub const WINDOW: u64 = 1 << 20;
 /// The most queries of one page; after that the page is given back as it is, with its `next`.
@@ -83,9 +77,7 @@ impl Default for PostgresLogOptions {
 #[derive(Debug)]
 pub struct PostgresLog {
     pool: PgPool,
-    queue: mpsc::Sender<Waiting>,
-    queued_bytes: Arc<AtomicUsize>,
-    queue_bytes: usize,
+    queue: Queue,
     window: u64,
     reached: Reached,
     listener: JoinHandle<()>,
@@ -108,21 +100,18 @@ impl PostgresLog {
             .await
             .map_err(unavailable)?;
         let reached = Reached::new(position(head));
-        let (queue, waiting) = mpsc::channel(options.queue);
-        let queued_bytes = Arc::new(AtomicUsize::new(0));
+        let (queue, line) = queue(options.queue, options.queue_bytes);
         let connect = pool.connect_options().as_ref().clone();
-        let (queue_bytes, window) = (options.queue_bytes, options.window);
+        let window = options.window;
         let listener = tokio::spawn(listen(connect.clone(), reached.clone()));
-        let sequencer =
-            Sequencer::new(connect, options, waiting, queued_bytes.clone(), reached.clone());
-        tokio::spawn(sequencer.run());
-        Ok(Arc::new(Self { pool, queue, queued_bytes, queue_bytes, window, reached, listener }))
+        tokio::spawn(Sequencer::new(connect, options, line, reached.clone()).run());
+        Ok(Arc::new(Self { pool, queue, window, reached, listener }))
     }
 
     /// How many commands wait to be written.
     #[must_use]
     pub fn queue_depth(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
+        self.queue.depth()
     }
 
     async fn connection(&self) -> Result<PoolConnection<Postgres>, LogError> {
@@ -143,41 +132,7 @@ impl Drop for PostgresLog {
 #[async_trait]
 impl EventLog for PostgresLog {
     async fn append(&self, commands: Vec<Append>) -> Result<Vec<Outcome>, LogError> {
-        let started = Instant::now();
-        let commands = encode(commands)?;
-        if commands.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut answers = Vec::with_capacity(commands.len());
-        {
-            // All find room, or none does and nothing is written.
-            let places =
-                self.queue.try_reserve_many(commands.len()).map_err(|error| match error {
-                    mpsc::error::TrySendError::Full(()) => LogError::Busy,
-                    mpsc::error::TrySendError::Closed(()) => sequencer_gone(),
-                })?;
-            let bytes: usize = commands.iter().map(domain::log::EncodedAppend::bytes).sum();
-            if self.queued_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > self.queue_bytes {
-                self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-                return Err(LogError::Busy);
-            }
-            for (place, command) in places.zip(commands) {
-                let (answer, receiver) = oneshot::channel();
-                place.send(Waiting { command, answer });
-                answers.push(receiver);
-            }
-        }
-        let mut outcomes = Vec::with_capacity(answers.len());
-        let mut failure = None;
-        for answer in answers {
-            match answer.await {
-                Ok(Ok(outcome)) => outcomes.push(outcome),
-                Ok(Err(error)) => failure = Some(error),
-                Err(_) => failure = Some(sequencer_gone()),
-            }
-        }
-        metrics::histogram!("portus_append_duration_seconds").record(started.elapsed());
-        failure.map_or(Ok(outcomes), Err)
+        self.queue.append(commands).await
     }
 
     async fn read_stream(
@@ -381,8 +336,4 @@ fn number(number: u64) -> i64 {
 
 fn unavailable(error: sqlx::Error) -> LogError {
     LogError::Unavailable(error.to_string())
-}
-
-fn sequencer_gone() -> LogError {
-    LogError::Unavailable("the log's writer has ended".to_owned())
 }

@@ -1,21 +1,16 @@
 //! The one task that writes.
-//!
-//! No timer: while one batch is flushed to disk, the next one gathers by itself.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use domain::log::{LogError, MAX_COMMANDS, Outcome};
+use domain::log::{EncodedAppend, LogError, Outcome};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
-use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use super::batch::{self, Waiting};
+use super::batch::{self, TOGETHER};
 use super::{PostgresLogOptions, position};
 use crate::log::Reached;
+use crate::log::queue::{Batch, Line};
 
 /// The first pause before a batch is tried again; doubled each time.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -23,8 +18,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct Sequencer {
     connect: PgConnectOptions,
     options: PostgresLogOptions,
-    waiting: mpsc::Receiver<Waiting>,
-    queued_bytes: Arc<AtomicUsize>,
+    line: Line,
     reached: Reached,
     connection: Option<PgConnection>,
     /// The last batch could not be written: until one is, nobody is kept waiting for tries.
@@ -45,8 +39,7 @@ impl Sequencer {
     pub(super) fn new(
         connect: PgConnectOptions,
         options: PostgresLogOptions,
-        waiting: mpsc::Receiver<Waiting>,
-        queued_bytes: Arc<AtomicUsize>,
+        line: Line,
         reached: Reached,
     ) -> Self {
         // The server gives up before we do: what it has given up is certainly not written.
@@ -56,72 +49,39 @@ impl Sequencer {
             ("statement_timeout", milliseconds(options.statement_timeout)),
             ("idle_in_transaction_session_timeout", milliseconds(options.statement_timeout)),
         ]);
-        Self { connect, options, waiting, queued_bytes, reached, connection: None, down: false }
+        Self { connect, options, line, reached, connection: None, down: false }
     }
 
     /// Writes until nobody can append any more and nothing waits.
     pub(super) async fn run(mut self) {
-        let mut gathered: VecDeque<Waiting> = VecDeque::new();
-        loop {
-            if gathered.is_empty() {
-                let mut first = Vec::with_capacity(64);
-                if self.waiting.recv_many(&mut first, MAX_COMMANDS).await == 0 {
-                    return;
-                }
-                gathered.extend(first);
-            }
-            while gathered.len() < MAX_COMMANDS
-                && let Ok(next) = self.waiting.try_recv()
-            {
-                gathered.push_back(next);
-            }
-            metrics::gauge!("portus_append_queue_depth")
-                .set((self.waiting.len() + gathered.len()) as f64);
-            let batch = batch::take(&mut gathered);
+        while let Some(batch) = self.line.next(TOGETHER).await {
             self.write(batch).await;
         }
     }
 
     /// Writes a batch, or the halves of one that is rejected as a whole: whoever waits with
     /// somebody's impossible command shall not suffer for it.
-    async fn write(&mut self, batch: Vec<Waiting>) {
+    async fn write(&mut self, batch: Batch) {
         let mut parts = vec![batch];
         while let Some(mut batch) = parts.pop() {
-            match self.persist(&batch).await {
-                Ok(outcomes) => {
-                    count(&batch, &outcomes);
-                    self.release(&batch);
-                    for (waiting, outcome) in batch.into_iter().zip(outcomes) {
-                        // Whoever has gone away does not want to know.
-                        let _ = waiting.answer.send(Ok(outcome));
-                    }
-                }
-                Err(Failure::Rejected(_)) if batch.len() > 1 => {
-                    let rest = batch.split_off(batch.len() / 2);
+            match self.persist(&batch.commands).await {
+                Ok(outcomes) => batch.answer(outcomes),
+                Err(Failure::Rejected(_)) if batch.commands.len() > 1 => {
+                    let rest = batch.halve();
                     parts.extend([rest, batch]);
                 }
-                Err(Failure::Rejected(why)) => {
-                    self.release(&batch);
-                    answer_all(batch, || LogError::Invalid(why.clone()));
-                }
+                Err(Failure::Rejected(why)) => batch.fail(|| LogError::Invalid(why.clone())),
                 Err(Failure::Refused(why) | Failure::Lost(why)) => {
-                    tracing::error!(error = why, appends = batch.len(), "the log does not answer");
-                    self.release(&batch);
-                    answer_all(batch, || LogError::Unavailable(why.clone()));
+                    let appends = batch.commands.len();
+                    tracing::error!(error = why, appends, "the log does not answer");
+                    batch.fail(|| LogError::Unavailable(why.clone()));
                 }
             }
         }
     }
 
-    /// Gives back the room of a batch, before anybody hears of it: whoever has an answer may come
-    /// with as much again.
-    fn release(&self, batch: &[Waiting]) {
-        let bytes = batch.iter().map(|waiting| waiting.command.bytes()).sum();
-        self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-    }
-
     /// Tries until it is written, rejected, or patience is at an end.
-    async fn persist(&mut self, batch: &[Waiting]) -> Result<Vec<Outcome>, Failure> {
+    async fn persist(&mut self, batch: &[EncodedAppend]) -> Result<Vec<Outcome>, Failure> {
         let (started, mut pause) = (Instant::now(), PAUSE);
         let mut perhaps_written = false;
         loop {
@@ -146,7 +106,7 @@ impl Sequencer {
 
     async fn attempt(
         &mut self,
-        batch: &[Waiting],
+        batch: &[EncodedAppend],
         perhaps_written: bool,
     ) -> Result<Vec<Outcome>, Failure> {
         let mut connection = match self.connection.take() {
@@ -171,7 +131,7 @@ impl Sequencer {
             // Only makes the answer more exact.
             let _ = batch::recognise(&mut connection, batch, &mut outcomes).await;
         }
-        let decisions = batch.iter().any(|waiting| waiting.command.decides());
+        let decisions = batch.iter().any(EncodedAppend::decides);
         self.reached.publish(position(answer.head), decisions);
         metrics::gauge!("portus_log_position").set(answer.head as f64);
         if answer.tight {
@@ -211,24 +171,5 @@ fn classify(error: &sqlx::Error) -> Failure {
         Some("08" | "58" | "XX") => Failure::Lost(text),
         Some("57") if code != "57014" => Failure::Lost(text),
         _ => Failure::Refused(text),
-    }
-}
-
-fn count(batch: &[Waiting], outcomes: &[Outcome]) {
-    let (mut appended, mut conflicts) = (0, 0);
-    for (waiting, outcome) in batch.iter().zip(outcomes) {
-        match outcome {
-            Outcome::Appended { .. } => appended += waiting.command.events.len() as u64,
-            Outcome::Conflict { .. } => conflicts += 1,
-            Outcome::Duplicate { .. } => (),
-        }
-    }
-    metrics::counter!("portus_events_appended_total").increment(appended);
-    metrics::counter!("portus_append_conflicts_total").increment(conflicts);
-}
-
-fn answer_all(batch: Vec<Waiting>, error: impl Fn() -> LogError) {
-    for waiting in batch {
-        let _ = waiting.answer.send(Err(error()));
     }
 }
