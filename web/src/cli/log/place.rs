@@ -173,14 +173,17 @@ async fn open_postgres(
 async fn open_event_store(flag: &str, url: &SecretString, name: &str) -> Result<Opened, Failure> {
     use eventstore_log::{CheckError, EventStoreLogOptions, EventStoreTransfer};
     let options = EventStoreLogOptions { name: name.to_owned(), ..Default::default() };
-    match EventStoreTransfer::open(url.expose_secret(), options).await {
-        Ok(log) => Ok(Opened { log: Box::new(log), postgres: None, served: false }),
-        Err(error @ CheckError::Settings(_)) => Err(Failure::usage(format!("{flag}: {error}"))),
-        Err(error) if error.is_unreachable() => {
-            Err(Failure::unreachable(format!("{flag}: {error}")))
-        }
-        Err(error) => Err(Failure::failed(format!("{flag}: {error}"))),
-    }
+    let error = match EventStoreTransfer::open(url.expose_secret(), options).await {
+        Ok(log) => return Ok(Opened { log: Box::new(log), postgres: None, served: false }),
+        Err(error) => error,
+    };
+    // The same words as the service's, whose address is a setting.
+    let text = format!("{flag}: {error}").replace("log.url", "the address");
+    Err(match error {
+        CheckError::Settings(_) => Failure::usage(text),
+        error if error.is_unreachable() => Failure::unreachable(text),
+        _ => Failure::failed(text),
+    })
 }
 
 #[cfg(not(feature = "eventstore"))]
