@@ -1,5 +1,7 @@
 //! Comments: which there are. What they say is in the vault.
 
+use std::collections::HashSet;
+
 use domain::comment::CommentId;
 use domain::name::{RegistryName, RepositoryName};
 use jiff::Timestamp;
@@ -27,7 +29,9 @@ const OF_REPOSITORY: &str = "SELECT comment, id, author, created_at FROM comment
 const FIND: &str = "SELECT comment, id, author, created_at FROM comments
     WHERE registry = $1 AND repository = $2 AND comment = $3";
 
-pub(crate) const STATEMENTS: &[&str] = &[OF_REPOSITORY, FIND];
+const KNOWN: &str = "SELECT comment FROM comments WHERE comment = ANY($1)";
+
+pub(crate) const STATEMENTS: &[&str] = &[OF_REPOSITORY, FIND, KNOWN];
 
 /// The comments under a repository, the latest first; behind an id.
 ///
@@ -67,4 +71,14 @@ pub async fn find(
         .bind(comment.0)
         .fetch_optional(read.pool())
         .await
+}
+
+/// Which of these comments there are.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn known(read: &ReadModels, comments: &[Uuid]) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let known = sqlx::query_scalar(KNOWN).bind(comments).fetch_all(read.pool()).await?;
+    Ok(known.into_iter().collect())
 }

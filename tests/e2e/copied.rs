@@ -276,7 +276,8 @@ async fn what_is_wrong_is_said_with_what_to_do_and_no_password() {
     )
     .await;
     run(&good, &url.replace("tls=false", "tls=true"), 1, "not talked to over TLS").await;
-    run(&good, &format!("esdb://somebody:{PASSWORD}@["), 2, "--to: the address cannot be read").await;
+    run(&good, &format!("esdb://somebody:{PASSWORD}@["), 2, "--to: the address cannot be read")
+        .await;
     run(&good, PASSWORD, 2, "a log is named as").await;
     double.faults().credentials = Some(("admin".to_owned(), PASSWORD.to_owned()));
     run(&good, &signed, 1, "access denied").await;

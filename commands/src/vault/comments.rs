@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use domain::comment::CommentId;
 use domain::event::Sealed;
 use domain::name::UserName;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Vault, VaultError, keys};
 
 const WRITE: &str = "INSERT INTO vault.comments (id, author, key, box) VALUES ($1, $2, $3, $4)";
 const READ: &str = "SELECT id, key, box FROM vault.comments WHERE id = ANY($1)";
+const BEFORE: &str = "SELECT id FROM vault.comments
+    WHERE id < $1 AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $3";
 const FORGET: &str = "DELETE FROM vault.comments WHERE id = $1";
 
 impl Vault {
@@ -55,6 +58,26 @@ impl Vault {
             }
         }
         Ok(texts)
+    }
+
+    /// Whose texts have been kept since before that time, the oldest first, behind one of them: the
+    /// time is the first part of an identity (RFC 9562, section 5.7).
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError`] when the vault does not serve.
+    pub async fn comments_before(
+        &self,
+        time: Timestamp,
+        after: Option<Uuid>,
+        most: usize,
+    ) -> Result<Vec<Uuid>, VaultError> {
+        let milliseconds = u128::try_from(time.as_millisecond()).unwrap_or(0);
+        let found = sqlx::query_scalar(BEFORE)
+            .bind(Uuid::from_u128(milliseconds << 80))
+            .bind(after)
+            .bind(i64::try_from(most).unwrap_or(i64::MAX));
+        Ok(found.fetch_all(&self.0.pool).await?)
     }
 
     /// Forgets a comment's text.

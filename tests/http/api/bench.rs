@@ -36,6 +36,7 @@ use tower::ServiceExt as _;
 use web::api::{ApiState, Budgets, Followers, Limits};
 use web::auth::{Auth, External, Sessions};
 use web::client::{self, TrustedProxies};
+use web::sweeper::Sweeper;
 
 /// Where browsers think they are.
 pub(super) const EXTERNAL: &str = "https://portus.example.org";
@@ -44,6 +45,7 @@ pub(super) const PASSWORD: &str = "correct horse battery";
 
 pub(super) struct Bench {
     pub(super) state: ApiState,
+    pub(super) sweeper: Sweeper,
     pub(super) secret: String,
     router: Router,
     now: Arc<Mutex<Timestamp>>,
@@ -154,9 +156,16 @@ impl Bench {
         };
         let bootstrap = BootstrapSecret::open(&desk, folder.path()).await.unwrap();
         let secret = bootstrap.reveal().await.unwrap().to_string();
+        let read = ReadModels::new(&pool);
+        let sweeper = Sweeper {
+            desk: desk.clone(),
+            sessions: auth.sessions.clone(),
+            read: read.clone(),
+            runner: runner.clone(),
+        };
         let state = ApiState {
             auth,
-            read: ReadModels::new(&pool),
+            read,
             search: search.clone(),
             followers: Followers::new(vec![Arc::new(runner), Arc::new(search)]),
             bootstrap: Arc::new(bootstrap),
@@ -166,6 +175,7 @@ impl Bench {
             router: web::api::router(state.clone())
                 .layer(from_fn_with_state(TrustedProxies::default(), client::identify)),
             state,
+            sweeper,
             secret,
             now,
             known: Mutex::default(),

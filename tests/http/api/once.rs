@@ -10,7 +10,6 @@ use http::{HeaderValue, Method};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use web::api::{IDEMPOTENCY_KEY, MAX_KEY_BYTES};
-use web::sweeper::sweep;
 
 use super::bench::{Answer, Bench, PASSWORD, Shows};
 
@@ -211,12 +210,12 @@ async fn what_is_over_is_cleared_away_and_nothing_else() {
     .unwrap();
     post(&bench, &alice, "k", path, json!({ "application": "ci" })).await.is(201);
     begin().await;
-    assert_eq!(sweep(&auth.desk, &auth.sessions).await.unwrap(), 0);
+    assert_eq!(bench.sweeper.sweep(auth.desk.clock.now()).await.unwrap(), 0);
 
     bench.pass(SignedDuration::from_hours(30 * 24));
     post(&bench, &alice, "next", path, json!({ "application": "cd" })).await.is(201);
     begin().await;
-    assert_eq!(sweep(&auth.desk, &auth.sessions).await.unwrap(), 2_501 + 1 + 1);
+    assert_eq!(bench.sweeper.sweep(auth.desk.clock.now()).await.unwrap(), 2_501 + 1 + 1);
     for table in ["answers", "sessions", "password_resets"] {
         let sql = format!("SELECT count(*) FROM vault.{table}");
         let rows: i64 =

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use commands::users::erase_personal_data;
-use domain::comment::MAX_COMMENT_BYTES;
+use domain::comment::{CommentId, MAX_COMMENT_BYTES};
 use domain::event::Event;
-use domain::namespace::Visibility;
+use domain::namespace::{NamespaceEvent, Visibility};
+use jiff::SignedDuration;
 use tests::site::{ADMINISTRATOR, Site};
+use web::sweeper::{Sweeper, UNTOLD};
 use web::ui::COMMENTS_PER_PERSON;
 
 use super::browser::{Browser, Page};
@@ -216,4 +218,41 @@ async fn many_who_delete_one_comment_at_once_delete_it_once() {
     });
     assert_eq!(gone.count(), 1);
     assert_eq!(rows(&site).await, 0);
+}
+
+#[tokio::test]
+async fn texts_of_comments_that_are_no_more_leave_the_vault() {
+    let site = site(Visibility::Public).await;
+    team(&site, "deck", "alice", Visibility::Public).await;
+    push(&site, "alice", "deck/app:1").await;
+    let mut bob = signed_in(&site, "bob").await;
+    say(&mut bob, "of a namespace that stays").await;
+    let there = "/r/deck/app/-/comments";
+    let page = bob.open(there).await;
+    bob.submit(&page, there, &[("text", "of one that goes")]).await;
+    // Nobody was ever told of this one: the process died before its fact.
+    let desk = &site.ground.desk;
+    let untold = CommentId(desk.new_id().0);
+    desk.vault.put_comment(untold, &"bob".parse().unwrap(), "never told").await.unwrap();
+    let pages = &site.parts.routes.pages;
+    let sweeper = Sweeper {
+        desk: desk.clone(),
+        sessions: pages.auth.sessions.clone(),
+        read: pages.read.clone(),
+        runner: pages.runner.clone(),
+    };
+    let later = desk.clock.now() + UNTOLD + SignedDuration::from_secs(1);
+
+    assert_eq!((sweeper.sweep(desk.clock.now()).await, rows(&site).await), (Ok(0), 3));
+    assert_eq!((sweeper.sweep(later).await, rows(&site).await), (Ok(1), 2));
+    let gone = NamespaceEvent::Deleted {
+        registry: super::registry(),
+        namespace: "deck".parse().unwrap(),
+        name_free_at: later,
+    };
+    super::record(&site, super::person("alice"), gone).await;
+    assert_eq!((sweeper.sweep(later).await, rows(&site).await), (Ok(1), 1));
+    assert!(bob.open(HERE).await.words().contains("of a namespace that stays"));
+    assert_eq!((sweeper.sweep(later).await, rows(&site).await), (Ok(0), 1));
+    site.stop().await;
 }

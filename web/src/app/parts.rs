@@ -37,8 +37,9 @@ use crate::registry::recorder::{Keep, Recorder};
 use crate::registry::signer::{Signer, SignerOptions};
 use crate::registry::token::{ANSWER_WITHIN, TokenState};
 use crate::supervise::{Stage, Supervisor};
+use crate::sweeper::Sweeper;
+use crate::telemetry;
 use crate::ui::{Listeners, SignUps, SiteFacts, UiState};
-use crate::{sweeper, telemetry};
 
 /// How long what is behind the answers may take to be written down at the end.
 const FLUSH: Duration = Duration::from_secs(8);
@@ -192,14 +193,17 @@ impl Parts {
             bootstrap: bootstrap.clone(),
             budgets: Budgets::new(config.api, ground.desk.clock.clone()),
         };
-        supervisor.keep(Stage::Recorder, "clearing away what is over", {
-            let (desk, sessions) = (ground.desk.clone(), api.auth.sessions.clone());
-            move |stop| {
-                let (desk, sessions) = (desk.clone(), sessions.clone());
-                async move {
-                    sweeper::run(desk, sessions, stop).await;
-                    Ok::<_, String>(())
-                }
+        let sweeper = Sweeper {
+            desk: ground.desk.clone(),
+            sessions: api.auth.sessions.clone(),
+            read: api.read.clone(),
+            runner: runner.clone(),
+        };
+        supervisor.keep(Stage::Recorder, "clearing away what is over", move |stop| {
+            let sweeper = sweeper.clone();
+            async move {
+                sweeper.run(stop).await;
+                Ok::<_, String>(())
             }
         });
         let resets = resets(config, ground, &api.auth, supervisor)?;
