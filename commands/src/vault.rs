@@ -12,6 +12,7 @@ mod registry_secret;
 pub mod resets;
 pub(crate) mod seal;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::app_token::TokenId;
@@ -186,7 +187,17 @@ impl Vault {
     ///
     /// [`VaultError`] when the vault does not serve.
     pub async fn profile(&self, user: &UserName) -> Result<Profile, VaultError> {
-        profile::get(&self.0, user).await
+        let mut found = profile::of(&self.0, &[user.as_str()]).await?;
+        Ok(found.remove(user.as_str()).unwrap_or_default())
+    }
+
+    /// The profiles of several accounts, by name: asked for at once. Who has none is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError`] when the vault does not serve.
+    pub async fn profiles(&self, users: &[&str]) -> Result<BTreeMap<String, Profile>, VaultError> {
+        profile::of(&self.0, users).await
     }
 
     /// Up to `limit` accounts with this e-mail address, in whatever case it is written.

@@ -141,6 +141,7 @@ const FIND_AS_OF: &str =
     FROM manifests WHERE registry = $1 AND repository = $2 AND digest = $3 AND id <= $4";
 const LIST: &str =
     select!("AND ($3::text IS NULL OR m.digest > $3) ORDER BY m.digest OFFSET $4 LIMIT $5");
+const LIST_DOWN: &str = select!("ORDER BY m.digest DESC OFFSET $3 LIMIT $4");
 const COUNT: &str = "SELECT count(*) FROM (SELECT FROM manifests m
     WHERE m.live AND m.registry = $1 AND m.repository = $2 LIMIT 10000) counted";
 const REFERENCES: &str = "SELECT ordinal, digest, media_type, size, platform
@@ -177,8 +178,18 @@ const ORPHANS: &str = "SELECT DISTINCT r.digest FROM manifest_references r
         AND m.digest = r.digest)
     ORDER BY r.digest LIMIT 1000";
 
-pub(crate) const STATEMENTS: &[&str] =
-    &[FIND, LIST, COUNT, COUNT_UNTAGGED, REFERENCES, PLATFORMS, STANDING, ORPHANS, FIND_AS_OF];
+pub(crate) const STATEMENTS: &[&str] = &[
+    FIND,
+    LIST,
+    LIST_DOWN,
+    COUNT,
+    COUNT_UNTAGGED,
+    REFERENCES,
+    PLATFORMS,
+    STANDING,
+    ORPHANS,
+    FIND_AS_OF,
+];
 
 /// One manifest.
 ///
@@ -206,6 +217,26 @@ pub async fn list(
     paging: &Paging<String>,
 ) -> Result<Vec<ManifestRow>, sqlx::Error> {
     of_repository::list(read, LIST, (registry, repository), paging).await
+}
+
+/// The same, the last digest first.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn list_down(
+    read: &ReadModels,
+    registry: &RegistryName,
+    repository: &RepositoryName,
+    paging: &Paging<()>,
+) -> Result<Vec<ManifestRow>, sqlx::Error> {
+    sqlx::query_as(LIST_DOWN)
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .bind(paging.offset())
+        .bind(paging.limit())
+        .fetch_all(read.pool())
+        .await
 }
 
 /// How many [`list`] has in all, but no more than [`crate::MAX_COUNT`].

@@ -1,7 +1,7 @@
 //! Namespaces and their further grants.
 
 use domain::access::Visible;
-use domain::name::{NamespaceName, RegistryName, RepositoryName, TeamName, UserName};
+use domain::name::{NamespaceName, RegistryName, RepositoryName, TeamName};
 use domain::namespace::Visibility;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -169,10 +169,6 @@ const SOME_GRANTS: &str = "SELECT grant_id, id, grantee_kind, grantee, role, rep
       AND ($4::text IS NULL OR repository IS NULL OR repository = $4)
     ORDER BY grant_id LIMIT $5";
 
-const PERSONAL: &str = "SELECT min(id) FROM namespaces
-    WHERE holder_kind = 'personal' AND holder = $1
-      AND id > (SELECT u.id FROM users u WHERE u.name = $1)";
-
 pub(crate) const STATEMENTS: &[&str] = &[
     FIND,
     FIND_ID,
@@ -182,7 +178,6 @@ pub(crate) const STATEMENTS: &[&str] = &[
     COUNT,
     GRANTS,
     SOME_GRANTS,
-    PERSONAL,
     PAGES[0],
     PAGES[1],
     PAGES[2],
@@ -395,13 +390,4 @@ pub async fn some_grants(
         .bind(limit)
         .fetch_all(read.pool())
         .await
-}
-
-/// The id of somebody's own namespace; of the oldest, where there are several registries.
-///
-/// # Errors
-///
-/// The database's.
-pub async fn personal(read: &ReadModels, user: &UserName) -> Result<Option<i64>, sqlx::Error> {
-    sqlx::query_scalar(PERSONAL).bind(user.as_str()).fetch_one(read.pool()).await
 }

@@ -94,6 +94,12 @@ const MEMBERS: &str = members!(
     "WHERE m.team = $1 AND ($2::text IS NULL OR m.user_name > $2)
      ORDER BY m.user_name OFFSET $3 LIMIT $4"
 );
+const MEMBER_PAGES: [&str; 4] = [
+    members!("WHERE m.team = $1 ORDER BY m.user_name OFFSET $2 LIMIT $3"),
+    members!("WHERE m.team = $1 ORDER BY m.user_name DESC OFFSET $2 LIMIT $3"),
+    members!("WHERE m.team = $1 ORDER BY m.id OFFSET $2 LIMIT $3"),
+    members!("WHERE m.team = $1 ORDER BY m.id DESC OFFSET $2 LIMIT $3"),
+];
 const MEMBERS_COUNT: &str = "SELECT count(*) FROM (SELECT FROM team_members m
     JOIN users u ON u.name = m.user_name WHERE m.team = $1 LIMIT 10000) counted";
 const MEMBER: &str = members!("WHERE m.team = $1 AND (m.user_name = $2 OR m.id = $3)");
@@ -112,6 +118,10 @@ pub(crate) const STATEMENTS: &[&str] = &[
     PAGES[1],
     PAGES[2],
     PAGES[3],
+    MEMBER_PAGES[0],
+    MEMBER_PAGES[1],
+    MEMBER_PAGES[2],
+    MEMBER_PAGES[3],
 ];
 
 /// One team by name, if it may be seen.
@@ -236,6 +246,25 @@ pub async fn members(
     sqlx::query_as(MEMBERS)
         .bind(team.as_str())
         .bind(&paging.after)
+        .bind(paging.offset())
+        .bind(paging.limit())
+        .fetch_all(read.pool())
+        .await
+}
+
+/// A team's members in this order. Who may see them is asked before, as for [`members`].
+///
+/// # Errors
+///
+/// The database's.
+pub async fn members_page(
+    read: &ReadModels,
+    team: &TeamName,
+    order: Order,
+    paging: &Paging<()>,
+) -> Result<Vec<MemberRow>, sqlx::Error> {
+    sqlx::query_as(order.of(MEMBER_PAGES))
+        .bind(team.as_str())
         .bind(paging.offset())
         .bind(paging.limit())
         .fetch_all(read.pool())

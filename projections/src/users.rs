@@ -1,5 +1,7 @@
 //! Users: people and bots that were not removed.
 
+use std::collections::BTreeMap;
+
 use domain::name::UserName;
 use jiff::Timestamp;
 
@@ -62,9 +64,18 @@ const COUNT: &str =
     concat!("SELECT count(*) FROM (SELECT FROM users ", wanted!(), "LIMIT 10000) counted");
 const LAST_SIGN_IN: &str = "SELECT recorded_at AS at FROM activity
     WHERE kind = 'auth.signed_in' AND actor = $1 ORDER BY position DESC, index DESC LIMIT 1";
+const BESIDE: &str = "SELECT wanted.name, coalesce(ins.times, '{}') AS sign_ins,
+      (SELECT min(n.id) FROM namespaces n
+        WHERE n.holder_kind = 'personal' AND n.holder = u.name AND n.id > u.id) AS namespace
+    FROM unnest($1::text[]) AS wanted(name)
+      JOIN users u ON u.name = wanted.name
+      CROSS JOIN LATERAL (SELECT array_agg(a.recorded_at ORDER BY a.position DESC, a.index DESC)
+        AS times FROM (SELECT recorded_at, position, index FROM activity
+          WHERE kind = 'auth.signed_in' AND actor = wanted.name
+          ORDER BY position DESC, index DESC LIMIT 2) a) ins";
 
 pub(crate) const STATEMENTS: &[&str] =
-    &[FIND, FIND_ID, LIST, COUNT, LAST_SIGN_IN, PAGES[0], PAGES[1], PAGES[2], PAGES[3]];
+    &[FIND, FIND_ID, LIST, COUNT, LAST_SIGN_IN, BESIDE, PAGES[0], PAGES[1], PAGES[2], PAGES[3]];
 
 /// Which users are wanted; empty: all.
 #[derive(Debug, Clone, Default)]
@@ -166,4 +177,31 @@ pub async fn last_sign_in(
     let at: Option<jiff_sqlx::Timestamp> =
         sqlx::query_scalar(LAST_SIGN_IN).bind(name.as_str()).fetch_optional(read.pool()).await?;
     Ok(at.map(jiff_sqlx::Timestamp::to_jiff))
+}
+
+/// What is known of an account beside its row.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    /// When they signed in at a page, as far as the feed knows: the last time, and the time before.
+    pub sign_ins: [Option<Timestamp>; 2],
+    /// The id of their own namespace; of the oldest, where there are several registries.
+    pub namespace: Option<i64>,
+}
+
+/// What is known of these accounts beside their rows, by name.
+///
+/// # Errors
+///
+/// The database's.
+pub async fn beside(
+    read: &ReadModels,
+    names: &[&str],
+) -> Result<BTreeMap<String, Beside>, sqlx::Error> {
+    type Row = (String, Vec<jiff_sqlx::Timestamp>, Option<i64>);
+    let rows: Vec<Row> = sqlx::query_as(BESIDE).bind(names).fetch_all(read.pool()).await?;
+    let beside = |(name, times, namespace): Row| {
+        let mut times = times.into_iter().map(jiff_sqlx::Timestamp::to_jiff);
+        (name, Beside { sign_ins: [times.next(), times.next()], namespace })
+    };
+    Ok(rows.into_iter().map(beside).collect())
 }

@@ -21,6 +21,41 @@ async fn a_disabled_user_gets_no_more_tokens() {
     site.stop().await;
 }
 
+/// Somebody's browser can be led to any address (SR-WEB-2).
+#[tokio::test]
+async fn every_answer_says_what_a_browser_may_do_with_it() {
+    let site = Site::start().await;
+    let http = reqwest::Client::new();
+    for (path, status) in [
+        ("/", 200),
+        ("/nothing", 404),
+        ("/api/v1/_ping", 200),
+        ("/api/v1/users", 401),
+        ("/api/v1/nothing", 404),
+        ("/api/v1/openapi.json", 200),
+        ("/v2/token", 400),
+        ("/v2/webhooks/events", 405),
+        ("/livez", 200),
+        ("/.well-known/jwks.json", 200),
+    ] {
+        let answer = http.get(format!("{}{path}", site.url)).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{path}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("referrer-policy", "same-origin"),
+        ] {
+            let said: Vec<_> = answer.headers().get_all(name).iter().collect();
+            assert_eq!(said, [value], "{name} of {path}");
+        }
+        let policy = answer.headers()["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert!(answer.headers().contains_key("cache-control"), "{path}");
+        assert!(!answer.headers().contains_key("server"), "{path}");
+    }
+    site.stop().await;
+}
+
 /// As set in the configuration; what our own parts pull is left out whatever is set there.
 #[tokio::test]
 async fn what_robots_pull_is_recorded_but_not_counted() {

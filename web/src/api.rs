@@ -36,7 +36,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{any, get};
 use commands::bootstrap::BootstrapSecret;
 use projections::ReadModels;
 use projections::search::SearchIndex;
@@ -79,6 +79,10 @@ pub fn router(state: ApiState) -> Router {
     let (v1, _) = routes().split_for_parts();
     Router::new()
         .nest(document::BASE, v1.fallback(nothing_here))
+        // What is below `/api` is for scripts: none of them is told "not found" by a page.
+        .route("/api/", any(nothing_here))
+        .route("/api/{*rest}", any(nothing_here))
+        .route("/api/v1/", any(nothing_here))
         .route("/api/version", get(system::version))
         .route("/api/openapi-spec", get(document::moved))
         .layer(from_fn_with_state(state.clone(), once::once))

@@ -5,6 +5,7 @@
 mod admin;
 mod check;
 mod demo;
+mod examples;
 mod health;
 pub mod keys;
 mod log;
@@ -19,8 +20,9 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use commands::desk::Clock;
 
@@ -278,29 +280,40 @@ type Done = Result<(), Failure>;
 /// Runs what the process' arguments say.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // The client of an event store installs the provider that we use too, and dies where somebody
     // did so before; hence it comes first, and whoever needs it says so when it could not.
     #[cfg(feature = "eventstore")]
     let _ = eventstore_log::prepare();
     // Once a process, before anything speaks TLS; a second call finds it done.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    match dispatch(cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { code, text }) => {
-            if !text.is_empty() {
-                let _ = writeln!(std::io::stderr(), "portus: {text}");
-            }
-            ExitCode::from(code)
+    let for_machines = matches!(&cli.command, Command::Remote(remote) if remote.for_machines());
+    let Err(Failure { code, text }) = dispatch(cli).and_then(|()| written()) else {
+        return ExitCode::SUCCESS;
+    };
+    match (text.is_empty(), for_machines) {
+        (true, _) => (),
+        (false, true) => {
+            let message: Vec<_> = text.lines().map(str::trim).collect();
+            let error = serde_json::json!({ "exit_code": code, "message": message.join("; ") });
+            talk(serde_json::json!({ "error": error }));
         }
+        (false, false) => talk(format_args!("portus: {text}")),
     }
+    ExitCode::from(code)
+}
+
+/// All that can be said.
+fn command() -> clap::Command {
+    examples::with_examples(Cli::command())
 }
 
 fn dispatch(cli: Cli) -> Done {
     // What needs no service of this machine does not stumble over its configuration.
     let command = match cli.command {
-        Command::Completions { shell } => return manual::completions(Cli::command(), shell),
-        Command::Man { folder } => return manual::pages(Cli::command(), &folder),
+        Command::Completions { shell } => return manual::completions(command(), shell),
+        Command::Man { folder } => return manual::pages(command(), &folder, as_of()),
         Command::Remote(remote) => return runtime()?.block_on(Box::pin(remote::run(*remote))),
         command => command,
     };
@@ -327,6 +340,14 @@ fn dispatch(cli: Cli) -> Done {
             Command::Remote(_) | Command::Completions { .. } | Command::Man { .. } => Ok(()),
         }
     })
+}
+
+/// The day that manual pages are of: that of the sources, where whoever packs them says so
+/// (reproducible-builds.org).
+fn as_of() -> jiff::Timestamp {
+    let said = std::env::var("SOURCE_DATE_EPOCH").ok();
+    let said = said.and_then(|text| jiff::Timestamp::from_second(text.parse().ok()?).ok());
+    said.unwrap_or_else(|| Clock::system().now())
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
@@ -402,9 +423,38 @@ fn variables() -> Result<std::collections::BTreeMap<String, String>, Failure> {
     std::env::vars_os().filter_map(ours).collect()
 }
 
-/// Writes a line of data; a closed pipe is no failure of ours.
+/// Why data could not be written; after that no more is.
+static UNWRITTEN: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Writes a line of data.
 fn say(line: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    write(&format!("{line}\n"));
+}
+
+/// Writes data.
+fn write(text: &str) {
+    if !is_read() {
+        return;
+    }
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        let _ = UNWRITTEN.set(error);
+    }
+}
+
+/// Whether there is somebody yet who reads the data.
+fn is_read() -> bool {
+    UNWRITTEN.get().is_none()
+}
+
+/// Whether the data arrived. Who closes a pipe has read enough; a full disk is a failure.
+fn written() -> Done {
+    match UNWRITTEN.get() {
+        Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes a line for people, beside the data.

@@ -1,6 +1,7 @@
 //! What goes wrong, as callers see it: one type for each kind of caller. The text is for them, the
 //! source for our log; no answer tells how we are built.
 
+mod accept;
 mod page;
 mod problems;
 mod refusals;
@@ -16,13 +17,12 @@ use commands::authn::AuthnError;
 use commands::execute::CommandError;
 use domain::access::Form;
 use domain::log::LogError;
-use http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use projections::access::{Lagging, Stale};
 use serde_json::{Value, json};
 
+use accept::Accepted;
 pub use page::{PageError, SIGN_IN};
 pub use problems::Problem;
 pub use refusals::Refusal;
@@ -84,6 +84,13 @@ impl ApiError {
     pub fn method_not_allowed() -> Self {
         let text = "This method is not allowed here; see the Allow header";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, text)
+    }
+
+    /// 406: answers are JSON. Said in JSON, for want of anything better.
+    #[must_use]
+    pub fn not_acceptable() -> Self {
+        let text = "Answers are JSON: accept `application/json` or `*/*`";
+        Self::new(StatusCode::NOT_ACCEPTABLE, text)
     }
 
     /// 409: in the way of another request; come back after that many seconds, if that helps.
@@ -220,20 +227,21 @@ pub(crate) enum Place {
 /// A layer around the REST interface: writes refusals in the form that the caller accepts, with the
 /// request's id.
 pub async fn negotiate(request: Request, next: Next) -> Response {
-    let wants_problem = request
-        .headers()
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .any(|accept| accept.contains("application/problem+json"));
+    let accepted = Accepted::of(request.headers());
     let id = request.extensions().get::<RequestId>().cloned();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
+    let mut response = match accepted {
+        // What is answered with nothing can be read by everybody.
+        Accepted::Nothing if !request.uri().path().ends_with("/_ping") => {
+            ApiError::not_acceptable().into_response()
+        }
+        _ => next.run(request).await,
+    };
     let error = response.extensions_mut().remove::<ApiError>();
     let Some(error) = error.or_else(|| of_the_router(&response)) else { return response };
     let id = id.as_ref().map(|id| id.0.as_ref());
-    let mut written = if wants_problem {
+    let mut written = if accepted == Accepted::Problem {
         let route = route.as_ref().map_or("", MatchedPath::as_str);
         let place = |field: &str| crate::api::place(&method, route, field);
         let mut written = (error.status, Json(error.problem(id, &place))).into_response();
@@ -265,7 +273,12 @@ fn of_the_router(response: &Response) -> Option<ApiError> {
 impl<R: Refusal> From<CommandError<R>> for ApiError {
     fn from(err: CommandError<R>) -> Self {
         match err {
-            CommandError::Refused(why) => Self::new(why.status(), why.to_string()),
+            CommandError::Refused(why) => match why.field() {
+                Some(field) if why.status() == StatusCode::UNPROCESSABLE_ENTITY => {
+                    Self::field(field, why.to_string())
+                }
+                _ => Self::new(why.status(), why.to_string()),
+            },
             CommandError::Outdated(_) | CommandError::Contended => {
                 Self::unavailable("Too many changes at once; try again in a moment")
             }

@@ -66,7 +66,8 @@ pub struct Settings {
     pub external: External,
 }
 
-/// From the outside in: id and address, access line, words for what has none, panics, time.
+/// From the outside in: id and address, access line, what browsers may do with the answer, words
+/// for what has none, panics, time.
 fn around(routes: Router, settings: &Settings) -> Router {
     routes
         .layer(TimeoutLayer::with_status_code(
@@ -75,6 +76,7 @@ fn around(routes: Router, settings: &Settings) -> Router {
         ))
         .layer(from_fn(telemetry::catch_panic))
         .layer(from_fn_with_state(settings.external.clone(), ui::last_resort))
+        .layer(from_fn_with_state(settings.external.clone(), ui::secure))
         .layer(from_fn(telemetry::access_line))
         .layer(from_fn_with_state(settings.trusted_proxies.clone(), client::identify))
 }

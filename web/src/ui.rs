@@ -79,6 +79,7 @@ use crate::registry::signer::Signer;
 
 pub use comments::{COMMENTS_PER_PERSON, Talk};
 pub use errors::last_resort;
+pub use headers::secure;
 pub use live::Listeners;
 #[cfg(any(test, feature = "testing"))]
 pub use samples::gallery;

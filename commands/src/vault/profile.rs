@@ -1,5 +1,7 @@
 //! What a person tells of themselves, sealed with their own key.
 
+use std::collections::BTreeMap;
+
 use aws_lc_rs::hmac;
 use domain::event::Sealed;
 use domain::name::UserName;
@@ -37,7 +39,7 @@ const END_RESETS: &str = "
         SELECT FROM vault.profiles AS p WHERE p.user_name = $1 AND p.address_tag = $2)";
 const WITH_ADDRESS: &str = "
     SELECT user_name FROM vault.profiles WHERE address_tag = $1 ORDER BY user_name LIMIT $2";
-const READ: &str = "SELECT key, box FROM vault.profiles WHERE user_name = $1";
+const READ: &str = "SELECT user_name, key, box FROM vault.profiles WHERE user_name = ANY($1)";
 
 pub(super) async fn set(vault: &Inner, user: &UserName, new: &Profile) -> Result<(), VaultError> {
     let plain = serde_json::to_vec(new).map_err(|error| VaultError(error.to_string()))?;
@@ -76,16 +78,21 @@ fn tag(vault: &Inner, address: &str) -> Vec<u8> {
     hmac::sign(&key, address.trim().to_lowercase().as_bytes()).as_ref().to_vec()
 }
 
-pub(super) async fn get(vault: &Inner, user: &UserName) -> Result<Profile, VaultError> {
-    let name = user.as_str();
-    let found: Option<(String, String)> =
-        sqlx::query_as(READ).bind(name).fetch_optional(&vault.pool).await?;
-    let Some((key, data)) = found else { return Ok(Profile::default()) };
-    let sealed = Sealed { key, data };
-    match keys::open_box(vault, "profile", name.as_bytes(), &sealed).await? {
-        None => Ok(Profile::default()),
-        Some(plain) => {
-            serde_json::from_slice(&plain).map_err(|_| VaultError("a profile is no profile".into()))
+/// The profiles of these accounts, by name; whoever has said nothing is missing.
+pub(super) async fn of(
+    vault: &Inner,
+    users: &[&str],
+) -> Result<BTreeMap<String, Profile>, VaultError> {
+    let found: Vec<(String, String, String)> =
+        sqlx::query_as(READ).bind(users).fetch_all(&vault.pool).await?;
+    let mut profiles = BTreeMap::new();
+    for (name, key, data) in found {
+        let sealed = Sealed { key, data };
+        if let Some(plain) = keys::open_box(vault, "profile", name.as_bytes(), &sealed).await? {
+            let profile = serde_json::from_slice(&plain);
+            let profile = profile.map_err(|_| VaultError("a profile is no profile".into()))?;
+            profiles.insert(name, profile);
         }
     }
+    Ok(profiles)
 }

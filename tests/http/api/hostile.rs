@@ -289,10 +289,105 @@ async fn a_problem_says_where_it_is() {
 
     // What is no field of a body is a parameter.
     bench.post(&bench.admin(), "/teams", json!({ "name": "ops" })).await.is(201);
+    // Rules of the domain speak of fields, too.
+    let long = "x".repeat(5_000);
+    for (method, path, body, pointer) in [
+        ("POST", "/teams", json!({ "name": "ops" }), "/name"),
+        ("POST", "/teams", json!({ "name": "dev", "description": long }), "/description"),
+        ("PUT", "/teams/ops", json!({ "team": { "description": long } }), "/team/description"),
+        (
+            "POST",
+            "/users",
+            json!({ "user": { "username": "root-admin", "bot": true } }),
+            "/user/username",
+        ),
+        (
+            "POST",
+            "/users",
+            json!({ "user": { "username": "b", "bot": true, "email": "b" } }),
+            "/user/email",
+        ),
+        ("POST", "/teams/ops/members", json!({ "user": "nobody", "role": "owner" }), "/user"),
+    ] {
+        let told = ask(method, path, body).await;
+        assert_eq!(told["errors"][0]["pointer"], pointer, "{told}");
+        let field = pointer.rsplit('/').next().unwrap();
+        assert_eq!(told["message"][field][0], told["errors"][0]["detail"], "{told}");
+    }
     bench.namespace(&bench.admin(), "shop", "ops", "private").await;
     let held = ask("DELETE", "/teams/ops", Value::Null).await;
     assert_eq!(held["errors"][0]["parameter"], "new_team");
     assert!(held["errors"][0]["pointer"].is_null());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn below_api_nothing_answers_with_a_page() {
+    let bench = Bench::new().await;
+    for path in [
+        "/api/",
+        "/api/v1",
+        "/api/v1/",
+        "/api/v1/nothing",
+        "/api/v1/users/",
+        "/api/v2/users",
+        "/api/nothing/at/all",
+    ] {
+        for method in ["GET", "POST", "DELETE"] {
+            let request = Request::builder().method(method).uri(path);
+            let request = request.header("accept", "text/html, */*;q=0.1");
+            let answer = bench.send(request.body(Body::empty()).unwrap()).await.is(404);
+            assert_eq!(answer.header("content-type"), "application/json", "{method} {path}");
+            assert!(answer.body["request_id"].is_string(), "{method} {path}: {}", answer.text);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_accepts_no_json_is_told_so_and_nothing_is_done() {
+    let bench = Bench::new().await;
+    let (token, _) = bench.token(&bench.admin(), &["admin", "all"]).await;
+    let before = bench.head().await;
+    let make = |accept: &'static str| {
+        Request::post("/api/v1/teams")
+            .header("accept", accept)
+            .header("content-type", "application/json")
+            .header("authorization", format!("Bearer {token}"))
+            .body(Body::from(r#"{"name":"ops"}"#))
+            .unwrap()
+    };
+    for accept in ["application/xml", "text/html", "application/json;q=0"] {
+        let answer = bench.send(make(accept)).await.is(406);
+        assert!(answer.body["message"].as_str().unwrap().contains("application/json"), "{accept}");
+    }
+    assert_eq!(bench.head().await, before);
+    bench.send(make("application/json;q=0.5")).await.is(201);
+    // A probe that reads nothing need not accept anything.
+    let ping = Request::get("/api/v1/_ping").header("accept", "text/plain");
+    bench.send(ping.body(Body::empty()).unwrap()).await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_is_read_as_it_is_and_in_utf_8() {
+    let bench = Bench::new().await;
+    let (token, _) = bench.token(&bench.admin(), &["admin", "all"]).await;
+    let make = |name: &str, kind: &'static str, encoding: &'static str| {
+        Request::post("/api/v1/teams")
+            .header("content-type", kind)
+            .header("content-encoding", encoding)
+            .header("authorization", format!("Bearer {token}"))
+            .body(Body::from(json!({ "name": name }).to_string()))
+            .unwrap()
+    };
+    let json = "application/json";
+    for encoding in ["gzip", "br", "identity, gzip"] {
+        let answer = bench.send(make("ops", json, encoding)).await.is(415);
+        assert!(answer.text.contains("Content-Encoding"), "{}", answer.text);
+    }
+    for kind in ["application/json; charset=latin1", "application/json;charset=\"utf-16\""] {
+        bench.send(make("ops", kind, "identity")).await.is(415);
+    }
+    bench.send(make("ops", "application/json; charset=UTF-8", "identity")).await.is(201);
+    bench.send(make("dev", "application/json;charset=\"utf-8\"", "identity")).await.is(201);
 }
 
 /// Random requests out of pieces that have hurt others: whatever comes, no 5xx, no hang.

@@ -73,6 +73,49 @@ async fn namespaces_and_teams_are_narrowed_and_tell_nothing_of_what_is_hidden() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn members_and_manifests_come_in_either_direction() {
+    let bench = Bench::new().await;
+    let alice = bench.person("alice").await;
+    bench.team(&alice, "ops").await;
+    bench.namespace(&alice, "shop", "ops", "private").await;
+    for name in ["zoe", "bob"] {
+        bench.person(name).await;
+        let member = json!({ "user": name, "role": "viewer" });
+        bench.post(&alice, "/teams/ops/members", member).await.is(201);
+    }
+    let name = json!({ "user": { "display_name": "Bob B." } });
+    bench.put(&bench.admin(), "/users/bob", name).await.is(200);
+    let members = async |query: &str| {
+        let list = bench.get(&alice, &format!("/teams/ops/members?{query}")).await.is(200);
+        list.all("username").join(" ")
+    };
+    assert_eq!(members("").await, "alice bob zoe");
+    assert_eq!(members("sort_order=desc").await, "zoe bob alice");
+    assert_eq!(members("sort_attr=id").await, "alice zoe bob");
+    assert_eq!(members("sort_attr=created_at&sort_order=desc&per_page=2").await, "bob zoe");
+    assert_eq!(members("sort_order=desc&page=2&per_page=2").await, "alice");
+    let list = bench.get(&alice, "/teams/ops/members").await.is(200);
+    let called: Vec<_> =
+        list.body.as_array().unwrap().iter().map(|row| &row["display_name"]).collect();
+    assert_eq!(called, [&json!(null), &json!("Bob B."), &json!(null)]);
+    bench.get(&alice, "/teams/ops/members?sort_attr=role").await.is(400);
+
+    for tag in ["x", "xx", "xxx"] {
+        bench.pushed("shop/a", tag).await;
+    }
+    let digests = async |query: &str| {
+        let list = bench.get(&alice, &format!("/repositories/shop%2Fa/manifests?{query}")).await;
+        list.is(200).all("digest")
+    };
+    let (up, mut down) = (digests("").await, digests("sort_attr=digest&sort_order=desc").await);
+    assert!(up.len() == 3 && up.is_sorted(), "{up:?}");
+    assert_eq!(digests("sort_order=desc&per_page=1&page=3").await, up[..1]);
+    down.reverse();
+    assert_eq!(up, down);
+    bench.get(&alice, "/repositories/shop%2Fa/manifests?sort_attr=pulls").await.is(400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn repositories_come_in_any_order_and_go_on_where_the_link_leads() {
     let bench = Bench::new().await;
     let alice = bench.person("alice").await;
@@ -160,8 +203,16 @@ async fn lists_ask_the_database_as_often_for_one_row_as_for_many() {
     bench.namespace(&alice, "open", "dev", "public").await;
     for repository in ["shop/a", "shop/b", "open/c"] {
         bench.pushed(repository, "x").await;
-        bench.pushed(repository, "y").await;
+        bench.pushed(repository, "yy").await;
     }
+    for name in ["bob", "carol"] {
+        bench.person(name).await;
+        let member = json!({ "user": name, "role": "viewer" });
+        bench.post(&alice, "/teams/ops/members", member).await.is(201);
+        let named = json!({ "user": { "display_name": name, "email": format!("{name}@x.org") } });
+        bench.put(&admin, &format!("/users/{name}"), named).await.is(200);
+    }
+    bench.namespace(&alice, "store", "ops", "private").await;
     let star = bench.put(&alice, "/repositories/shop%2Fb/star", json!({})).await;
     star.is(204);
     let ask = async |who: &Shows, path: String| {
@@ -179,7 +230,12 @@ async fn lists_ask_the_database_as_often_for_one_row_as_for_many() {
         (&alice, "/namespaces/shop/repositories?"),
         (&alice, "/teams?"),
         (&alice, "/activities?"),
+        (&alice, "/teams/ops/members?"),
+        (&alice, "/teams/ops/namespaces?"),
+        (&alice, "/repositories/shop%2Fa/tags?"),
+        (&alice, "/repositories/shop%2Fa/manifests?"),
         (&admin, "/tags?"),
+        (&admin, "/users?"),
     ] {
         let (one, few) = ask(who, format!("{path}per_page=1")).await;
         let (all, many) = ask(who, format!("{path}per_page=100")).await;

@@ -5,11 +5,15 @@ use axum::http::header::{LINK, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse as _;
 use axum::routing::{any, get};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::Terminal;
+use tests::program::binary;
+use tests::site::{ADMINISTRATOR, Site};
+
+use super::{Said, Terminal, of};
 
 /// A server of the test's own, for as long as the test runs.
 async fn serve(router: Router) -> String {
@@ -208,5 +212,101 @@ async fn shells_and_man_learn_every_command() {
     let page = std::fs::read_to_string(folder.join("portus-user-create.1")).unwrap();
     assert!(page.contains("Make an account") && page.contains("password\\-file"), "{page}");
     let main = std::fs::read_to_string(folder.join("portus.1")).unwrap();
-    assert!(main.contains("Exit codes"), "{main}");
+    assert!(main.contains("SH EXIT STATUS") && main.contains("130  ended"), "{main}");
+    for part in
+        ["SH EXAMPLES", "portus user create bob", "SH ENVIRONMENT", "PORTUS_URL", "SEE ALSO"]
+    {
+        assert!(page.contains(part), "no {part} in {page}");
+    }
+    for (tool, arguments) in
+        [("mandoc", &["-Tlint", "-W", "warning"][..]), ("man", &["--warnings", "-l", "-Tutf8"][..])]
+    {
+        for page in std::fs::read_dir(&folder).unwrap() {
+            let mut command = tokio::process::Command::new(tool);
+            command.args(arguments).arg(page.unwrap().path());
+            // A machine without it has no manual pages to read either.
+            let Ok(said) = command.stdin(Stdio::null()).output().await else { break };
+            let complaints = if tool == "mandoc" { said.stdout } else { said.stderr };
+            assert_eq!(String::from_utf8_lossy(&complaints), "", "{command:?}");
+        }
+    }
+    // Whoever packs the pages gets the same ones again.
+    let dated = terminal.with("SOURCE_DATE_EPOCH", "86400");
+    dated.done(&["man", &folder.display().to_string()]).await;
+    let page = std::fs::read_to_string(folder.join("portus-user-create.1")).unwrap();
+    assert!(page.contains("1970\\-01\\-02") || page.contains("1970-01-02"), "{page}");
+}
+
+/// What each shell offers behind these words, by the script that it is given.
+#[tokio::test]
+async fn shells_complete_what_is_begun() {
+    let terminal = Terminal::new("");
+    let mut scripts = Vec::new();
+    for (shell, file) in [("bash", "portus.bash"), ("zsh", "_portus"), ("fish", "portus.fish")] {
+        scripts.push(terminal.file(file, &terminal.done(&["completions", shell]).await));
+    }
+    let [bash, zsh, fish] = &scripts[..] else { panic!() };
+    let bash = format!(
+        "source {bash}; COMP_WORDS=(portus search --kind ''); COMP_CWORD=3; \
+         _portus portus '' --kind; echo ${{COMPREPLY[@]}}"
+    );
+    let folder = std::path::Path::new(zsh).parent().unwrap().display().to_string();
+    let zsh = format!(
+        "fpath=({folder} $fpath); autoload -Uz compinit; compinit -D -u; echo $_comps[portus]"
+    );
+    let fish = format!("source {fish}; complete -C 'portus search --kind '");
+    for (shell, arguments, words) in [
+        ("bash", ["--norc", "-c", &bash], &["repository", "namespace", "team"][..]),
+        ("zsh", ["-f", "-c", &zsh], &["_portus"][..]),
+        ("fish", ["--no-config", "-c", &fish], &["repository", "namespace", "team"][..]),
+    ] {
+        let mut command = tokio::process::Command::new(shell);
+        command.args(arguments).env("HOME", terminal.home.path()).stdin(Stdio::null());
+        // Of a shell that is not here, nothing can be learned.
+        let Ok(said) = command.output().await else { continue };
+        let out = String::from_utf8_lossy(&said.stdout).into_owned();
+        let err = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(words.iter().all(|word| out.contains(word)), "{shell}: {out}{err}");
+        assert_eq!(err, "", "{shell}");
+    }
+}
+
+/// A pipe whose reader has seen enough is no failure; data that was lost is one.
+#[tokio::test]
+async fn what_could_not_be_written_is_not_called_done() {
+    let site = Site::start().await;
+    let admin = of(&site, ADMINISTRATOR);
+    let run = async |line: &str| {
+        let mut command = tokio::process::Command::new("bash");
+        let line =
+            format!("set -o pipefail; {line}").replace("portus", &binary().display().to_string());
+        command.args(["-c", &line]).env_clear().env("HOME", admin.home.path());
+        command.env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+        command.envs(admin.environment.iter().map(|(name, value)| (name, value)));
+        Said::of(command.output().await.unwrap())
+    };
+    for line in ["portus user list > /dev/full", "portus completions zsh > /dev/full"] {
+        let said = run(line).await;
+        assert_eq!(said.code, 1, "{line}");
+        assert!(said.err.contains("cannot write to standard output"), "{}", said.err);
+    }
+    for line in ["portus user list | true", "portus completions zsh | head -1 > /dev/null"] {
+        let said = run(line).await;
+        assert_eq!((said.code, &*said.err), (0, ""), "{line}");
+    }
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn machines_are_told_in_json_what_went_wrong() {
+    let site = Site::start().await;
+    let admin = of(&site, ADMINISTRATOR);
+    let said = admin.run(&["team", "show", "nothing", "--json"]).await;
+    assert_eq!((said.code, &*said.out), (6, ""));
+    let told: Value = serde_json::from_str(&said.err).unwrap();
+    assert_eq!(told["error"]["exit_code"], 6);
+    let message = told["error"]["message"].as_str().unwrap();
+    assert!(message.contains("asked for: teams nothing") && !message.contains('\n'), "{message}");
+    admin.fails(&["team", "show", "nothing"], 6, "`portus team list` shows").await;
+    site.stop().await;
 }

@@ -24,13 +24,19 @@ pub(super) const REFUSALS: &[(u16, &str, &str)] = &[
     (403, "Forbidden", "The thing may be seen, but this may not be done with it."),
     (404, "NotFound", "There is no such thing, or the caller may not see it: both look the same."),
     (
+        406,
+        "NotAcceptable",
+        "Answers are JSON, and `Accept` allows neither `application/json` nor \
+         `application/problem+json`.",
+    ),
+    (
         409,
         "Conflict",
         "The `Idempotency-Key` was used for another request, or a request with it is still being \
          answered: then `Retry-After` says for how many seconds at most.",
     ),
     (413, "PayloadTooLarge", "A body has at most 65536 bytes."),
-    (415, "UnsupportedMediaType", "The body is not JSON."),
+    (415, "UnsupportedMediaType", "The body is not JSON in UTF-8, or not sent as it is."),
     (422, "Unprocessable", "Understood, but it cannot be: the message says which field, and why."),
     (429, "TooManyRequests", "Too much at once. `Retry-After` says how many seconds to wait."),
     (500, "InternalError", "Something is wrong with the service; its log has the request's id."),
@@ -57,19 +63,19 @@ macro_rules! refusals {
 
 refusals! {
     /// Whoever asks for a list, or for something that is always there.
-    Refused: 400 401 403 429 500 503;
+    Refused: 400 401 403 406 429 500 503;
     /// Whoever asks for something that can be understood, and cannot be.
-    RefusedQuestion: 400 401 403 422 429 500 503;
+    RefusedQuestion: 400 401 403 406 422 429 500 503;
     /// Whoever asks for one thing.
-    RefusedOne: 400 401 403 404 429 500 503;
+    RefusedOne: 400 401 403 404 406 429 500 503;
     /// Whoever changes something, and sends nothing but that wish.
-    RefusedWish: 400 401 403 404 422 429 500 503;
+    RefusedWish: 400 401 403 404 406 422 429 500 503;
     /// Whoever changes something by a body.
-    RefusedBody: 400 401 403 404 413 415 422 429 500 503;
+    RefusedBody: 400 401 403 404 406 413 415 422 429 500 503;
     /// Whoever shows a secret in the body, and nothing else.
-    RefusedSecret: 400 403 413 415 422 429 500 503;
+    RefusedSecret: 400 403 406 413 415 422 429 500 503;
     /// Whoever asks a call that asks nobody who they are.
-    RefusedAnybody: 400 429 500;
+    RefusedAnybody: 400 406 429 500;
 }
 
 fn reference(status: u16) -> (String, RefOr<Response>) {

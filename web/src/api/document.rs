@@ -121,11 +121,20 @@ pub(super) async fn describe(headers: HeaderMap, params: Params) -> Result<Respo
     let document = document();
     let cache = (CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let etag = (ETAG, document.etag.clone());
-    if headers.get(IF_NONE_MATCH) == Some(&document.etag) {
+    if is_known(&headers, &document.etag) {
         return Ok((StatusCode::NOT_MODIFIED, [cache, etag]).into_response());
     }
     let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(([json, cache, etag], document.text.clone()).into_response())
+}
+
+/// Whether the caller has what `etag` stands for (RFC 9110, section 13.1.2).
+fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut tags = known.flat_map(|value| value.split(',')).map(str::trim);
+    tags.any(|tag| {
+        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == etag.as_bytes()
+    })
 }
 
 /// `GET /api/openapi-spec`: where the original had its description.

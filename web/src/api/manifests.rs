@@ -7,12 +7,12 @@ use axum::response::Response;
 use domain::digest::Digest;
 use jiff::Timestamp;
 use projections::manifests::{self, ManifestRow, ReferenceRow};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
 use super::answers::RefusedOne;
-use super::paging::{ByName, Page, PageParams};
+use super::paging::{Direction, Page, PageParams};
 use super::params::Params;
 use super::repositories::seen;
 use crate::auth::ApiCaller;
@@ -64,13 +64,35 @@ struct Reference {
     platform: Option<String>,
 }
 
+/// How to sort manifests.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ByDigest {
+    /// What to sort by: the digest. `name` and `id` are the same here.
+    #[param(inline)]
+    #[allow(dead_code)] // being readable is all that is asked of it
+    sort_attr: Option<Attribute>,
+    /// Upwards unless given.
+    #[param(inline)]
+    sort_order: Option<Direction>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ManifestAttribute)]
+enum Attribute {
+    Digest,
+    Name,
+    Id,
+}
+
 /// Lists a repository's manifests.
 ///
 /// With and without tags, sorted by digest.
 #[utoipa::path(
     get, path = "/repositories/{repository}/manifests", operation_id = "list_manifests",
     tag = "Manifests", security(()),
-    params(("repository" = String, Path, description = "Number or name."), PageParams, ByName),
+    params(("repository" = String, Path, description = "Number or name."), PageParams, ByDigest),
     responses((status = 200, description = "A page of them.", body = [Manifest]), RefusedOne)
 )]
 pub(super) async fn list(
@@ -79,10 +101,18 @@ pub(super) async fn list(
     Path(id): Path<String>,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let page = Page::by_name(&mut params)?;
+    let page = Page::of(&mut params)?;
+    let ByDigest { sort_order, .. } = params.take()?;
     params.end()?;
     let ((registry, name), _) = seen(&api, &caller, &id).await?;
-    let rows = manifests::list(&api.read, &registry, &name, &page.rows()).await?;
+    let rows = match sort_order {
+        Some(Direction::Desc) => {
+            manifests::list_down(&api.read, &registry, &name, &page.rows()).await?
+        }
+        Some(Direction::Asc) | None => {
+            manifests::list(&api.read, &registry, &name, &page.rows()).await?
+        }
+    };
     let total = manifests::count(&api.read, &registry, &name).await?;
     let rows: Vec<Manifest> = rows.into_iter().map(Manifest::from).collect();
     Ok(page.answer(rows, total, &params, &api.auth.external))

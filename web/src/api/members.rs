@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::act::{Failed, done, gone};
 use super::answers::{RefusedBody, RefusedOne, RefusedWish};
-use super::paging::{ByName, Page, PageParams};
+use super::paging::{Page, PageParams, Sorted};
 use super::params::Params;
 use super::strict_json::StrictJson;
 use super::{ApiState, ids};
@@ -59,6 +59,7 @@ pub(super) struct Member {
     team_id: i64,
     user_id: i64,
     username: String,
+    display_name: Option<String>,
     bot: bool,
     #[schema(value_type = RoleName)]
     role: String,
@@ -69,7 +70,7 @@ pub(super) struct Member {
 /// Lists a team's members.
 #[utoipa::path(
     get, path = "/teams/{team}/members", operation_id = "list_members", tag = "Teams",
-    params(("team" = String, Path, description = "Number or name."), PageParams, ByName),
+    params(("team" = String, Path, description = "Number or name."), PageParams, Sorted),
     responses((status = 200, description = "A page of them.", body = [Member]), RefusedOne)
 )]
 pub(super) async fn list(
@@ -78,13 +79,14 @@ pub(super) async fn list(
     Path(id): Path<String>,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let page = Page::by_name(&mut params)?;
+    let page = Page::of(&mut params)?;
+    let order = params.take::<Sorted>()?.into();
     params.end()?;
     let (team, row) = super::teams::seen(&api, &caller, &id).await?;
     caller.must(Action::SeeTeamMembers, &Resource::Team { name: team.clone() })?;
-    let rows = teams::members(&api.read, &team, &page.rows()).await?;
+    let members = teams::members_page(&api.read, &team, order, &page.rows()).await?;
     let total = teams::members_count(&api.read, &team).await?;
-    let rows: Vec<_> = rows.iter().map(|member| entity(row.id, member)).collect();
+    let rows = entities(&api, row.id, &members).await?;
     Ok(page.answer(rows, total, &params, &api.auth.external))
 }
 
@@ -195,7 +197,8 @@ async fn answer(
 ) -> Result<Response, ApiError> {
     let row = teams::member(&api.read, team, Some(user), None).await?;
     let row = row.ok_or_else(ApiError::not_found)?;
-    Ok(done(status, written, entity(team_id, &row)))
+    let member = entities(api, team_id, std::slice::from_ref(&row)).await?.into_iter().next();
+    Ok(done(status, written, member.ok_or_else(ApiError::not_found)?))
 }
 
 pub(super) fn role(text: &str) -> Result<Role, ApiError> {
@@ -203,15 +206,25 @@ pub(super) fn role(text: &str) -> Result<Role, ApiError> {
         .ok_or_else(|| ApiError::field("role", "a role is one of viewer, contributor, owner"))
 }
 
-fn entity(team_id: i64, row: &MemberRow) -> Member {
-    Member {
+/// Members with what they are called: read once for all of them.
+async fn entities(
+    api: &ApiState,
+    team_id: i64,
+    rows: &[MemberRow],
+) -> Result<Vec<Member>, ApiError> {
+    let names: Vec<&str> = rows.iter().map(|row| &*row.user_name).collect();
+    let profiles = api.auth.desk.vault.profiles(&names).await;
+    let mut profiles = profiles.map_err(|err| ApiError::internal(&err))?;
+    let draw = |row: &MemberRow| Member {
         id: row.id,
         team_id,
         user_id: row.user_id,
         username: row.user_name.clone(),
+        display_name: profiles.remove(&row.user_name).unwrap_or_default().display_name,
         bot: row.bot,
         role: row.role.clone(),
         created_at: row.created_at,
         updated_at: row.updated_at,
-    }
+    };
+    Ok(rows.iter().map(draw).collect())
 }

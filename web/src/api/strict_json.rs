@@ -3,8 +3,9 @@
 mod objects;
 
 use axum::extract::{FromRequest, Request};
+use http::HeaderMap;
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
 use self::objects::Objects;
@@ -23,14 +24,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for StrictJson<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         no_parameters(&request)?;
-        let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let essence = media_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("application/json") {
-            return Err(ApiError::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Send the body as JSON, with `Content-Type: application/json`",
-            ));
-        }
+        readable(request.headers())?;
         let body = axum::body::to_bytes(request.into_body(), MAX_BODY_BYTES).await;
         let body = body.map_err(|_| too_large())?;
         // In JSON it can only be written like this.
@@ -38,10 +32,32 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for StrictJson<T> {
             return Err(ApiError::bad_request("A body holds no NUL characters"));
         }
         read(&body).map(Self).map_err(|err| {
-            let text: String = without_value(&err.to_string()).chars().take(256).collect();
+            let text: String =
+                in_words(&without_value(&err.to_string())).chars().take(256).collect();
             ApiError::bad_request(format!("The body is not as expected: {text}"))
         })
     }
+}
+
+/// Whether a body is JSON in UTF-8, as it is.
+fn readable(headers: &HeaderMap) -> Result<(), ApiError> {
+    let not = |text| Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let mut parts = media_type.unwrap_or_default().split(';').map(str::trim);
+    if !parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
+        return not("Send the body as JSON, with `Content-Type: application/json`");
+    }
+    let charset = parts.filter_map(|part| part.split_once('=')).find_map(|(name, value)| {
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+    });
+    if charset.is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8")) {
+        return not("Send the body in UTF-8: JSON has no other character set");
+    }
+    let encoded = headers.get_all(CONTENT_ENCODING).iter();
+    if encoded.into_iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return not("Send the body as it is, without `Content-Encoding`");
+    }
+    Ok(())
 }
 
 /// What is answered instead of reading on.
@@ -76,6 +92,32 @@ fn without_value(text: &str) -> String {
         return format!("{what}{kind}, expected {expected}").replace(" ,", ",");
     }
     text.to_owned()
+}
+
+/// What serde says in the words of JSON, not in those of our source.
+fn in_words(text: &str) -> String {
+    if text.starts_with("EOF while parsing a value at line 1 column 0") {
+        return "it is empty".to_owned();
+    }
+    let mut words = Vec::new();
+    let mut all = text.split(' ').peekable();
+    while let Some(word) = all.next() {
+        let bare = word.trim_end_matches(',');
+        let said = match bare {
+            "struct" if all.next().is_some() => "an object",
+            "map" => "an object",
+            "sequence" | "seq" => "a list",
+            "i64" | "u64" | "i32" | "u32" | "u16" | "u8" | "usize" => "a whole number",
+            "bool" => "a boolean",
+            _ => bare,
+        };
+        words.push(format!("{said}{}", &word[bare.len()..]));
+        // What follows are names of fields and of places.
+        if word.starts_with('`') {
+            words.extend(all.by_ref().map(str::to_owned));
+        }
+    }
+    words.join(" ")
 }
 
 /// A body that may be missing, or null: then it is `T::default()`.
@@ -115,7 +157,7 @@ mod tests {
     }
 
     fn says(body: &str) -> String {
-        without_value(&read::<Body>(body.as_bytes()).unwrap_err().to_string())
+        in_words(&without_value(&read::<Body>(body.as_bytes()).unwrap_err().to_string()))
     }
 
     #[derive(Debug, Deserialize, PartialEq)]
@@ -160,9 +202,13 @@ mod tests {
         }
         assert_eq!(
             says(r#"{"number": "hunter2"}"#),
-            "invalid type: string, expected u8 at line 1 column 20"
+            "invalid type: string, expected a whole number at line 1 column 20"
         );
         assert!(says(r#"{"numbr": 1}"#).starts_with("unknown field `numbr`, expected `number`"));
         assert!(says(r#"{"number": 1"#).starts_with("EOF while parsing"));
+        assert_eq!(says(""), "it is empty");
+        assert_eq!(says("null"), "invalid type: null, expected an object at line 1 column 4");
+        assert!(says("[]").starts_with("invalid type: a list, expected an object at line 1"));
+        assert!(says(r#"{"struct map i64": 1}"#).starts_with("unknown field `struct map i64`"));
     }
 }

@@ -133,6 +133,24 @@ pub(super) enum Remote {
     },
 }
 
+impl Remote {
+    /// Whether a machine reads what is said, also of what goes wrong.
+    pub(super) fn for_machines(&self) -> bool {
+        match self {
+            Self::Login(_) | Self::Logout => false,
+            Self::Whoami { server }
+            | Self::User { server, .. }
+            | Self::Team { server, .. }
+            | Self::Namespace { server, .. }
+            | Self::Repository { server, .. }
+            | Self::Token { server, .. }
+            | Self::Registry { server, .. }
+            | Self::Search { server, .. }
+            | Self::Activity { server, .. } => server.json,
+        }
+    }
+}
+
 pub(super) async fn run(remote: Remote) -> Done {
     match remote {
         Remote::Login(login) => login.run().await,

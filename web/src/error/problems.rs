@@ -15,12 +15,13 @@ pub struct Problem {
 
 impl Problem {
     /// All of them. Stable: callers tell problems apart by their address.
-    pub const EVERY: [Self; 12] = [
+    pub const EVERY: [Self; 13] = [
         Self::new(StatusCode::BAD_REQUEST, "bad-request", "Not understood"),
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Not signed in"),
         Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found"),
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "No such method"),
+        Self::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", "No such form"),
         Self::new(StatusCode::CONFLICT, "conflict", "In the way of another request"),
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large"),
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Not JSON"),

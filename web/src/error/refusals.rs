@@ -29,11 +29,22 @@ pub trait Refusal: std::error::Error + Said + Send + Sync + 'static {
     fn is_absence(&self) -> bool {
         false
     }
+
+    /// The field of a body that cannot be so, where it is one: it has the same name in every body
+    /// that brings it.
+    fn field(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 impl Refusal for UserRefusal {
     fn is_absence(&self) -> bool {
         *self == Self::Unknown
+    }
+
+    fn field(&self) -> Option<&'static str> {
+        let of_the_name = matches!(self, Self::Taken | Self::Reserved | Self::Quarantined(_));
+        of_the_name.then_some("username")
     }
 }
 
@@ -41,11 +52,30 @@ impl Refusal for AccountRefusal {
     fn is_absence(&self) -> bool {
         matches!(self, Self::User(why) if why.is_absence())
     }
+
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::User(why) => why.field(),
+            Self::Email { .. } => Some("email"),
+            Self::DisplayName { .. } => Some("display_name"),
+            Self::Admin(_) | Self::LastOwner { .. } => None,
+        }
+    }
 }
 
 impl Refusal for TeamRefusal {
     fn is_absence(&self) -> bool {
         matches!(self, Self::Unknown | Self::NotMember)
+    }
+
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Taken | Self::Quarantined(_) => Some("name"),
+            Self::DescriptionTooLong { .. } => Some("description"),
+            Self::AlreadyMember | Self::UnknownUser => Some("user"),
+            Self::BotOwner => Some("role"),
+            Self::Unknown | Self::NotMember | Self::LastOwner => None,
+        }
     }
 }
 
@@ -53,17 +83,52 @@ impl Refusal for NamespaceRefusal {
     fn is_absence(&self) -> bool {
         matches!(self, Self::Unknown | Self::UnknownGrant | Self::UnknownTeam)
     }
+
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Taken | Self::Quarantined(_) | Self::GlobalName | Self::Inside(_) => Some("name"),
+            Self::DescriptionTooLong { .. } => Some("description"),
+            Self::GlobalPrivate => Some("visibility"),
+            Self::GrantOutside => Some("repository"),
+            Self::BotOwner => Some("role"),
+            Self::GrantOver => Some("until"),
+            Self::UnknownRegistry => Some("registry"),
+            Self::Unknown
+            | Self::TooManyGrants { .. }
+            | Self::Fixed
+            | Self::UnknownGrant
+            | Self::UnknownTeam
+            | Self::UnknownGrantee => None,
+        }
+    }
 }
 
 impl Refusal for AppTokenRefusal {
     fn is_absence(&self) -> bool {
         *self == Self::Unknown
     }
+
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::LabelTaken | Self::Label { .. } => Some("application"),
+            Self::NoScope => Some("scopes"),
+            Self::Namespaces { .. } => Some("namespaces"),
+            Self::Expiry => Some("expires_at"),
+            Self::TooMany { .. } | Self::Unknown => None,
+        }
+    }
 }
 
 impl Refusal for RegistryRefusal {
     fn is_absence(&self) -> bool {
         *self == Self::Unknown
+    }
+
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Taken => Some("name"),
+            Self::Unknown | Self::Setting { .. } | Self::Url => None,
+        }
     }
 }
 
@@ -83,7 +148,14 @@ impl Refusal for ResetRefusal {
 }
 
 impl Refusal for AdminRefusal {}
-impl Refusal for RepositoryRefusal {}
+impl Refusal for RepositoryRefusal {
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::DescriptionTooLong { .. } => Some("description"),
+        }
+    }
+}
+
 impl Refusal for StarRefusal {}
 
 impl Refusal for BootstrapRefusal {
@@ -93,6 +165,13 @@ impl Refusal for BootstrapRefusal {
             Self::WrongSecret => StatusCode::FORBIDDEN,
             Self::Done(_) => StatusCode::BAD_REQUEST,
             Self::Account(why) => why.status(),
+        }
+    }
+
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Account(why) => why.field(),
+            Self::WrongSecret | Self::Done(_) => None,
         }
     }
 }

@@ -19,6 +19,7 @@ words! {
 
     problems: "Problems over REST" | "Probleme über REST";
     problem_not_json: "Not JSON" | "Kein JSON";
+    problem_no_such_form: "No such form" | "Keine solche Form";
     problem_in_the_way: "In the way of another request" | "Einer anderen Anfrage im Weg";
     problem_not_understood: "Not understood" | "Nicht verstanden";
     problem_bad_request: "The request cannot be understood: a parameter or field that there is not, a value that is none, or two credentials at once. The message says which. The same request will be refused again."
@@ -31,6 +32,8 @@ words! {
         | "Das gibt es nicht, oder Sie dürfen es nicht sehen: Beides sieht gleich aus.";
     problem_method: "This address does not take this method. The header Allow says which it takes."
         | "Diese Adresse nimmt diese Methode nicht an. Die Kopfzeile Allow sagt, welche sie annimmt.";
+    problem_not_acceptable: "Answers are JSON, and the header Accept allows neither application/json nor application/problem+json. The reference for people is a page."
+        | "Antworten sind JSON, und die Kopfzeile Accept erlaubt weder application/json noch application/problem+json. Die Referenz für Menschen ist eine Seite.";
     problem_too_large: "A body has at most 64 KiB." | "Ein Rumpf hat höchstens 64 KiB.";
     problem_media_type: "Bodies are JSON, and are sent with Content-Type: application/json."
         | "Rümpfe sind JSON und werden mit Content-Type: application/json gesendet.";

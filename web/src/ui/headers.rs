@@ -15,13 +15,10 @@ use crate::auth::External;
 const CONTENT: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// A layer around all pages. `Cache-Control` is `no-store` but for what says otherwise: pages show
-/// what one person may see.
-pub(super) async fn secure(
-    State(external): State<External>,
-    request: Request,
-    next: Next,
-) -> Response {
+/// A layer around everything that is answered, not pages alone: somebody's browser can be led to
+/// any address. `Cache-Control` is `no-store` but for what says otherwise: most answers are for one
+/// person.
+pub async fn secure(State(external): State<External>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     harden(response.headers_mut(), &external);
     response

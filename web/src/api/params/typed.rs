@@ -107,9 +107,9 @@ impl<'de> MapAccess<'de> for Taken<'_> {
 struct Text<'a>(&'a str);
 
 macro_rules! read_from_text {
-    ($($method:ident $visit:ident,)*) => {$(
+    ($($method:ident $visit:ident $what:literal,)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
-            visitor.$visit(self.0.parse().map_err(de::Error::custom)?)
+            visitor.$visit(self.0.parse().map_err(|_| Wrong::Why($what.to_owned()))?)
         }
     )*};
 }
@@ -118,11 +118,11 @@ impl<'de> Deserializer<'de> for Text<'_> {
     type Error = Wrong;
 
     read_from_text! {
-        deserialize_bool visit_bool,
-        deserialize_i64 visit_i64,
-        deserialize_i32 visit_i32,
-        deserialize_u64 visit_u64,
-        deserialize_u32 visit_u32,
+        deserialize_bool visit_bool "it is `true` or `false`",
+        deserialize_i64 visit_i64 "it is a whole number, not too large",
+        deserialize_i32 visit_i32 "it is a whole number, not too large",
+        deserialize_u64 visit_u64 "it is a whole number from 0, not too large",
+        deserialize_u32 visit_u32 "it is a whole number from 0, not too large",
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(says(&[("must", "")]), "The parameter `must` is missing");
         assert_eq!(
             says(&[("must", "x"), ("number", "1e9")]),
-            "The parameter `number` cannot be so: invalid digit found in string"
+            "The parameter `number` cannot be so: it is a whole number, not too large"
         );
         assert_eq!(
             says(&[("must", "x"), ("word", "sideways")]),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::ask::Ask;
 use super::show::{self, Column};
 use super::{Server, ServerArgs};
-use crate::cli::{Done, Failure, say, talk};
+use crate::cli::{Done, Failure, is_read, say, talk};
 
 pub(super) const EXAMPLE: &str = "\
 Examples:
@@ -116,6 +116,9 @@ async fn follow(args: &ServerArgs, activity: &Which) -> Done {
             } else {
                 show::line(COLUMNS, row);
             }
+        }
+        if !is_read() {
+            return Ok(());
         }
         last = new.first().and_then(place).max(last);
     }

@@ -14,7 +14,7 @@ use crate::cli::Done;
 pub(super) const EXAMPLE: &str = "\
 Examples:
   portus namespace create payments --team payments --visibility private
-  portus namespace grant payments --user carol --role viewer --until 2027-01-01T00:00:00Z
+  portus namespace grant payments --to carol --role viewer --until 2027-01-01T00:00:00Z
   portus namespace grants payments
   portus namespace repositories payments
 
@@ -29,6 +29,18 @@ pub(in crate::cli) enum Verb {
     /// The namespaces that you may see
     #[command(visible_alias = "ls")]
     List {
+        /// Whose name begins so
+        #[arg(long)]
+        prefix: Option<String>,
+        /// Those that this team holds
+        #[arg(long)]
+        team: Option<String>,
+        /// Those seen by their team; by whoever has signed in; by everybody
+        #[arg(long, value_parser = PossibleValuesParser::new(VISIBILITIES))]
+        visibility: Option<String>,
+        /// Those of this registry
+        #[arg(long)]
+        registry: Option<String>,
         /// At most so many
         #[arg(long, default_value_t = DEFAULT_LIMIT)]
         limit: usize,
@@ -158,7 +170,13 @@ impl Verb {
 
     pub(super) fn ask(self) -> Ask {
         match self {
-            Self::List { limit } => Ask::list(&["namespaces"], COLUMNS, limit),
+            Self::List { prefix, team, visibility, registry, limit } => {
+                Ask::list(&["namespaces"], COLUMNS, limit)
+                    .with("prefix", prefix)
+                    .with("team", team)
+                    .with("visibility", visibility)
+                    .with("registry", registry)
+            }
             Self::Show { namespace } => Ask::one(Method::GET, &["namespaces", &namespace], FIELDS),
             Self::Create { name, team, visibility, description, registry } => {
                 let body = fields([

@@ -209,7 +209,7 @@ impl Server {
             let next = next_query(response.headers());
             let text = self.read(response).await?;
             if !status.is_success() {
-                return Err(refused(status, &text, &self.url));
+                return Err(refused(status, &text, &self.url).about(&address));
             }
             let value = match text.is_empty() {
                 true => Value::Null,
@@ -241,11 +241,61 @@ impl Server {
             while let Some(inner) = cause.source() {
                 cause = inner;
             }
-            cause.to_string()
+            told(&cause.to_string())
         };
         Failure::unreachable(format!("{url} cannot be reached: {why}"))
     }
 }
+
+/// What a broken connection means, with what helps.
+fn told(cause: &str) -> String {
+    if cause.contains("InvalidContentType") || cause.contains("InvalidMessage") {
+        return "it does not speak TLS there; if that is right, write http://".to_owned();
+    }
+    if cause.contains("UnknownIssuer") {
+        let help = "--ca-file names a certificate authority that you trust";
+        return format!("its certificate is of nobody whom this machine trusts; {help}");
+    }
+    if cause.contains("refused") {
+        return format!("{cause}; is it running, and is this its port?");
+    }
+    cause.to_owned()
+}
+
+impl Failure {
+    /// With what was asked for, and what helps whoever was refused.
+    fn about(self, address: &Url) -> Self {
+        let segments = address.path_segments().into_iter().flatten();
+        let segments: Vec<_> = segments.skip_while(|part| *part != "v1").skip(1).collect();
+        let help = match self.code {
+            NOT_ALLOWED => Some(
+                "`portus whoami` says whether you are known, and who you are; `portus login` keeps \
+                 another token"
+                    .to_owned(),
+            ),
+            NOT_THERE => {
+                let named = segments.iter().map(|part| part.replace("%2F", "/").replace("%3A", ":"));
+                let named = named.collect::<Vec<_>>().join(" ");
+                let noun = NOUNS.iter().find(|(part, _)| segments.first() == Some(part));
+                noun.map(|(_, noun)| {
+                    format!("asked for: {named}; `portus {noun} list` shows what there is for you")
+                })
+            }
+            _ => None,
+        };
+        let Some(help) = help else { return self };
+        Self { text: format!("{}\n        {help}", self.text), ..self }
+    }
+}
+
+/// What commands call the things of the interface.
+const NOUNS: &[(&str, &str)] = &[
+    ("users", "user"),
+    ("teams", "team"),
+    ("namespaces", "namespace"),
+    ("repositories", "repository"),
+    ("registries", "registry"),
+];
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
@@ -308,7 +358,8 @@ fn refused(status: StatusCode, text: &[u8], url: &Url) -> Failure {
     let code = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => NOT_ALLOWED,
         StatusCode::NOT_FOUND => NOT_THERE,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => 4,
+        StatusCode::TOO_MANY_REQUESTS => 4,
+        status if status.is_server_error() => 4,
         _ => 1,
     };
     Failure { code, text: said }
@@ -351,6 +402,23 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_refused_is_told_what_helps() {
+        let about = |code: u8, path: &str| {
+            let address = parse(&format!("http://localhost/base/api/v1/{path}")).ok().unwrap();
+            Failure { code, text: "No".to_owned() }.about(&address).text
+        };
+        let absent = about(NOT_THERE, "repositories/shop%2Fapi/tags/v1");
+        assert!(absent.starts_with("No\n"), "{absent}");
+        assert!(absent.contains("asked for: repositories shop/api tags v1"), "{absent}");
+        assert!(absent.contains("`portus repository list`"), "{absent}");
+        assert!(about(NOT_ALLOWED, "users").contains("portus whoami"));
+        assert_eq!(about(1, "users"), "No");
+        assert_eq!(about(NOT_THERE, "version"), "No");
+        assert!(told("received corrupt message of type InvalidContentType").contains("http://"));
+        assert!(told("invalid peer certificate: UnknownIssuer").contains("--ca-file"));
+    }
+
+    #[test]
     fn refusals_are_told_in_the_servers_words_with_a_code_for_scripts() {
         let url = parse("http://localhost").ok().unwrap();
         let say = |status: u16, body: Value| {
@@ -369,6 +437,8 @@ mod tests {
         let text = "name: too long\n        name: bad\n        team: unknown";
         assert_eq!(say(422, fields), (1, text.to_owned()));
         assert!(say(502, json!("<html>")).1.contains("is it a Portus?"));
+        assert!([500, 502, 504].iter().all(|status| say(*status, json!({})).0 == 4));
+        assert_eq!(say(429, json!({ "message": "Later" })).0, 4);
         assert!(say(302, json!(null)).1.contains("sends elsewhere"));
     }
 }

@@ -26,6 +26,9 @@ pub(in crate::cli) enum Verb {
     /// The teams that you may see
     #[command(visible_alias = "ls")]
     List {
+        /// Whose name begins so
+        #[arg(long)]
+        prefix: Option<String>,
         /// At most so many
         #[arg(long, default_value_t = DEFAULT_LIMIT)]
         limit: usize,
@@ -136,7 +139,9 @@ impl Verb {
 
     pub(super) fn ask(self) -> Ask {
         match self {
-            Self::List { limit } => Ask::list(&["teams"], COLUMNS, limit),
+            Self::List { prefix, limit } => {
+                Ask::list(&["teams"], COLUMNS, limit).with("prefix", prefix)
+            }
             Self::Show { team } => Ask::one(Method::GET, &["teams", &team], FIELDS),
             Self::Create { name, description, owner } => {
                 let body = fields([

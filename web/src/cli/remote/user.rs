@@ -30,6 +30,15 @@ pub(in crate::cli) enum Verb {
         /// Only names that begin so
         #[arg(long)]
         prefix: Option<String>,
+        /// Those who are enabled, or are not
+        #[arg(long, value_name = "TRUE/FALSE")]
+        enabled: Option<bool>,
+        /// Administrators, or all others
+        #[arg(long, value_name = "TRUE/FALSE")]
+        admin: Option<bool>,
+        /// Bots, or people
+        #[arg(long, value_name = "TRUE/FALSE")]
+        bot: Option<bool>,
         /// At most so many
         #[arg(long, default_value_t = DEFAULT_LIMIT)]
         limit: usize,
@@ -137,8 +146,12 @@ impl Verb {
 
     pub(super) fn ask(self) -> Result<Ask, Failure> {
         Ok(match self {
-            Self::List { prefix, limit } => {
-                Ask::list(&["users"], COLUMNS, limit).with("prefix", prefix)
+            Self::List { prefix, enabled, admin, bot, limit } => {
+                Ask::list(&["users"], COLUMNS, limit)
+                    .with("prefix", prefix)
+                    .with("enabled", enabled)
+                    .with("admin", admin)
+                    .with("bot", bot)
             }
             Self::Show { name } => Ask::one(Method::GET, &["users", &name], FIELDS),
             Self::Create { name, password_file, email, display_name, bot } => {
