@@ -142,7 +142,9 @@ mod tests {
         let (mut bare, mut wrong, mut understood) = (Vec::new(), Vec::new(), 0);
         each(&command, "portus", &mut |command, path| {
             let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            if command.get_subcommands().next().is_none() && !after.contains(path) {
+            // A container file writes a call as a list.
+            let shown = after.replace(['"', ','], "");
+            if command.get_subcommands().next().is_none() && !shown.contains(path) {
                 bare.push(path.to_owned());
             }
             for call in after.lines().filter(|line| line.starts_with("  ")).flat_map(calls) {
