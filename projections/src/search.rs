@@ -15,6 +15,7 @@
 //! version, or of another log is made anew from the log's first fact.
 
 mod about;
+mod columns;
 mod entry;
 mod fold;
 mod gather;

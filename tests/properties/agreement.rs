@@ -1,6 +1,7 @@
 //! The compiled graph and the naive oracle agree, on everything that can be asked.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use domain::access::{Form, Graph, Policy, PushPolicy, Resource, Subject, Verdict, Visible};
 use domain::event::Event;
@@ -132,6 +133,38 @@ proptest! {
                         seen, expected, "{:?} {:?} {:?}: {:?}", subject, action, resource, visible
                     );
                 }
+            }
+        }
+    }
+
+    /// What was found out before and is brought up to date, event by event or some at once, is what
+    /// is found out anew, and is said to hold no longer.
+    #[test]
+    fn what_is_visible_can_be_brought_up_to_date(
+        past in past(20..80),
+        policy in policy(),
+        subject in select(subjects()),
+        at in time(),
+        steps in prop::collection::vec(1..8_usize, 20..40),
+    ) {
+        use domain::access::Action::{SearchHit, ViewActivities};
+        for action in [SearchHit, ViewActivities] {
+            let mut graph = Graph::default();
+            let found = |graph: &Graph| {
+                let (visible, until) = graph.visible_until(&policy, &subject, action, at);
+                (Arc::new(visible), until)
+            };
+            let (mut kept, mut since) = (found(&graph), graph.changed());
+            let mut events = (1..).zip(&past).peekable();
+            for step in &steps {
+                for (position, event) in events.by_ref().take(*step) {
+                    graph.apply(&fact(position, event));
+                }
+                let anew = found(&graph);
+                let again = graph.visible_since(&subject, since, &kept, at);
+                (kept, since) = (again.unwrap_or_else(|| anew.clone()), graph.changed());
+                prop_assert_eq!(&kept.0, &anew.0);
+                prop_assert!(anew.1.is_none_or(|end| kept.1.is_some_and(|until| until <= end)));
             }
         }
     }

@@ -7,6 +7,7 @@
 mod apply;
 mod few;
 mod ties;
+mod touched;
 
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 
@@ -38,6 +39,7 @@ pub struct Graph {
     /// Registries by the service that their tokens carry; the first that came has it.
     pub(super) services: RedBlackTreeMapSync<String, Vec<RegistryName>>,
     pub(super) bootstrapped: bool,
+    recent: Recent,
 }
 
 impl Default for Graph {
@@ -51,11 +53,14 @@ impl Default for Graph {
             tokens: HashTrieMapSync::new_sync(),
             services: RedBlackTreeMapSync::new_sync(),
             bootstrapped: false,
+            recent: Recent::default(),
         }
     }
 }
 
 pub(super) use self::few::Few;
+use self::touched::Recent;
+pub(super) use self::touched::Touched;
 
 /// Where a namespace is.
 pub(super) type Place = (RegistryName, NamespaceName);
@@ -209,6 +214,7 @@ impl Graph {
         }
         self.position = at;
         let before = std::mem::replace(&mut self.changed, at);
+        self.touch(&fact.event, at);
         // No `_` arm: a new kind of event must not slip past the graph unseen.
         match &fact.event {
             Event::User(event) => self.apply_user(event, at),

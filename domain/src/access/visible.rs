@@ -1,13 +1,15 @@
 //! What somebody may see, in a form that a query can carry.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::decide::{Asker, Who};
-use super::graph::{Graph, Namespace, Place, User};
+use super::graph::{Graph, Namespace, Place, Touched, User};
 use super::reach::Grants;
 use super::{Action, Policy, Resource, Subject};
+use crate::event::Position;
 use crate::name::{NamespaceName, RegistryName, RepositoryName, TeamName};
 use crate::namespace::Visibility;
 
@@ -70,9 +72,8 @@ impl Graph {
 
     /// What [`Self::visible`] says, or for [`Action::ViewActivities`] what
     /// [`Self::visible_activities`] says, and from when on it may say something else though the
-    /// graph is the same: when the first of the further grants ends that concern this account.
-    /// `None`: never. Speaks of [`Subject::Account`] alone; what a token shows ends with the token as
-    /// well.
+    /// graph is the same: when the first of the further grants ends that concern this account, or
+    /// the token that is shown. `None`: never.
     #[must_use]
     pub fn visible_until(
         &self,
@@ -82,6 +83,72 @@ impl Graph {
         at: Timestamp,
     ) -> (Visible, Option<Timestamp>) {
         self.seen(policy, subject, action, at)
+    }
+
+    /// The same for what was found at an earlier position of this graph's log, with as little work
+    /// as what has changed since then makes. `None`: it has to be found out anew.
+    ///
+    /// `before` was said for the same subject and action by a graph whose [`Graph::changed`] was
+    /// `since`, and still holds at `at` if nothing has changed.
+    #[must_use]
+    pub fn visible_since(
+        &self,
+        subject: &Subject,
+        since: Position,
+        before: &(Arc<Visible>, Option<Timestamp>),
+        at: Timestamp,
+    ) -> Option<(Arc<Visible>, Option<Timestamp>)> {
+        let Some(Who::User(asker)) = self.who(subject, at) else { return None };
+        if asker.token.is_some_and(|token| token.namespaces.is_some() || !token.scopes.read) {
+            return None;
+        }
+        let mut places = BTreeSet::new();
+        for touched in self.touched_since(since)? {
+            match touched {
+                Touched::Everything => return None,
+                Touched::Account(name) if name == asker.name => return None,
+                Touched::Account(_) => {}
+                Touched::Place((registry, name)) => {
+                    places.insert((registry, name.as_str()));
+                }
+            }
+        }
+        let (mut seen, mut until) = before.clone();
+        // Which namespace a single repository is seen in, the list does not say.
+        let moved = |(registry, single): &(RegistryName, RepositoryName)| {
+            let global = (!single.as_str().contains('/')).then_some(NamespaceName::GLOBAL);
+            single.prefixes().chain(global).any(|name| places.contains(&(registry, name)))
+        };
+        if seen.repositories.iter().any(moved) {
+            return None;
+        }
+        for (registry, name) in &places {
+            let Some(namespace) = self.live_namespace(registry, name) else {
+                let gone = ((*registry).clone(), NamespaceName::parse(name).ok()?);
+                if seen.namespaces.contains(&gone) {
+                    Arc::make_mut(&mut seen).namespaces.remove(&gone);
+                }
+                continue;
+            };
+            until = self.first_end(&asker, namespace, at).into_iter().chain(until).min();
+            let place = ((*registry).clone(), namespace.name.clone());
+            let whole = self.reach(asker.name, asker.user, namespace, None, at).is_some();
+            if whole != seen.namespaces.contains(&place) {
+                let namespaces = &mut Arc::make_mut(&mut seen).namespaces;
+                if whole {
+                    namespaces.insert(place.clone())
+                } else {
+                    namespaces.remove(&place)
+                };
+            }
+            if !whole {
+                let singles = self.seen_in_part(&asker, &place, namespace, at);
+                if !singles.is_empty() {
+                    Arc::make_mut(&mut seen).repositories.extend(singles);
+                }
+            }
+        }
+        Some((seen, until))
     }
 
     /// Whose activities `subject` may see, for the feed. Agrees with [`Self::decide`] of
@@ -116,7 +183,7 @@ impl Graph {
             return (Visible::default(), None);
         }
         let mut seen = Visible::default();
-        let mut until: Option<Timestamp> = None;
+        let mut until = asker.token.map(|token| token.expires_at);
         let called;
         let places = match asker.token.and_then(|token| token.namespaces.as_deref()) {
             // Inside its namespaces a token sees what is decided there.
@@ -139,8 +206,7 @@ impl Graph {
         let mut namespaces = Vec::new();
         for (registry, name) in places {
             let Some(namespace) = self.live_namespace(registry, name.as_str()) else { continue };
-            let ends = self.grants_to(&asker, namespace).filter_map(|grants| grants.next_end(at));
-            until = ends.chain(until).min();
+            until = self.first_end(&asker, namespace, at).into_iter().chain(until).min();
             let whole = if limited {
                 let resource =
                     Resource::Namespace { registry: registry.clone(), name: name.clone() };
@@ -148,22 +214,42 @@ impl Graph {
             } else {
                 self.reach(asker.name, asker.user, namespace, None, at).is_some()
             };
+            let place = (registry.clone(), name.clone());
             if whole {
-                namespaces.push((registry.clone(), name.clone()));
-                continue;
-            }
-            for repository in self.granted_repositories(&asker, namespace) {
-                let decides = self
-                    .deciding_namespace(registry, repository)
-                    .is_some_and(|deciding| deciding.name == *name);
-                let role = self.reach(asker.name, asker.user, namespace, Some(repository), at);
-                if decides && role.is_some() {
-                    seen.repositories.insert((registry.clone(), repository.clone()));
-                }
+                namespaces.push(place);
+            } else {
+                seen.repositories.extend(self.seen_in_part(&asker, &place, namespace, at));
             }
         }
         seen.namespaces = namespaces.into_iter().collect();
         (seen, until)
+    }
+
+    /// The single repositories in a namespace that the asker may see who has no role in all of it.
+    fn seen_in_part(
+        &self,
+        asker: &Asker<'_>,
+        (registry, name): &Place,
+        namespace: &Namespace,
+        at: Timestamp,
+    ) -> BTreeSet<(RegistryName, RepositoryName)> {
+        let granted = self.granted_repositories(asker, namespace);
+        let seen = granted.filter(|repository| {
+            let deciding = self.deciding_namespace(registry, repository);
+            deciding.is_some_and(|deciding| deciding.name == *name)
+                && self.reach(asker.name, asker.user, namespace, Some(repository), at).is_some()
+        });
+        seen.map(|repository| (registry.clone(), repository.clone())).collect()
+    }
+
+    /// When the first grant ends that concerns the asker in `namespace`.
+    fn first_end(
+        &self,
+        asker: &Asker<'_>,
+        namespace: &Namespace,
+        at: Timestamp,
+    ) -> Option<Timestamp> {
+        self.grants_to(asker, namespace).filter_map(|grants| grants.next_end(at)).min()
     }
 
     /// The further grants in `namespace` that concern the asker.

@@ -2,15 +2,16 @@
 //!
 //! Somebody who types asks with every letter, and for the owner of ten thousand namespaces the list
 //! alone takes longer than the search. A list is kept with the position of the last decision that
-//! the graph took account of: any decision of anybody after it makes it useless, so that it is never
-//! behind the graph that the request holds. It ends as well with the first grant that ends.
+//! the graph took account of. After further decisions the graph says which of them concern it: most
+//! do not, and of those that concern one namespace, that one alone is looked at again. So it is never
+//! behind the graph that the request holds. It ends with the first grant that ends, and with the
+//! token that was shown.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::access::{Action, Graph, Policy, Subject, Visible};
 use domain::event::Position;
-use domain::name::UserName;
 use jiff::Timestamp;
 
 /// Shorter lists are made in no time.
@@ -26,26 +27,26 @@ pub struct Sights {
     activities: Kept,
 }
 
-type Kept = Arc<Mutex<HashMap<UserName, Sight>>>;
+type Kept = Arc<Mutex<HashMap<Subject, Sight>>>;
 
+#[derive(Clone)]
 struct Sight {
-    visible: Arc<Visible>,
+    /// And when it ends.
+    visible: (Arc<Visible>, Option<Timestamp>),
     changed: Position,
     policy: Policy,
     from: Timestamp,
-    until: Option<Timestamp>,
 }
 
 impl Sight {
-    fn holds(&self, graph: &Graph, policy: &Policy, at: Timestamp) -> bool {
-        self.changed == graph.changed()
-            && self.from <= at
-            && self.until.is_none_or(|until| at < until)
-            && self.policy == *policy
+    /// Whether it holds at this moment if nothing has changed since it was found.
+    fn holds(&self, policy: &Policy, at: Timestamp) -> bool {
+        let (_, until) = self.visible;
+        self.from <= at && until.is_none_or(|until| at < until) && self.policy == *policy
     }
 
     fn names(&self) -> usize {
-        names(&self.visible)
+        names(&self.visible.0)
     }
 }
 
@@ -59,13 +60,7 @@ impl Sights {
         subject: &Subject,
         at: Timestamp,
     ) -> Arc<Visible> {
-        let Subject::Account { name } = subject else {
-            return Arc::new(graph.visible(policy, subject, at));
-        };
-        kept(&self.things, name, graph, policy, at).unwrap_or_else(|| {
-            let (visible, until) = graph.visible_until(policy, subject, Action::SearchHit, at);
-            found(&self.things, name, graph, policy, at, visible, until)
-        })
+        seen(&self.things, graph, policy, subject, Action::SearchHit, at)
     }
 
     /// What [`Graph::visible_activities`] says, likewise.
@@ -77,55 +72,58 @@ impl Sights {
         subject: &Subject,
         at: Timestamp,
     ) -> Arc<Visible> {
-        let Subject::Account { name } = subject else {
-            return Arc::new(graph.visible_activities(policy, subject, at));
-        };
-        kept(&self.activities, name, graph, policy, at).unwrap_or_else(|| {
-            let (visible, until) = graph.visible_until(policy, subject, Action::ViewActivities, at);
-            found(&self.activities, name, graph, policy, at, visible, until)
-        })
+        seen(&self.activities, graph, policy, subject, Action::ViewActivities, at)
     }
 }
 
-fn kept(
+fn seen(
     all: &Kept,
-    name: &UserName,
     graph: &Graph,
     policy: &Policy,
+    subject: &Subject,
+    action: Action,
     at: Timestamp,
-) -> Option<Arc<Visible>> {
-    let all = all.lock().unwrap_or_else(PoisonError::into_inner);
-    let sight = all.get(name).filter(|sight| sight.holds(graph, policy, at))?;
-    Some(Arc::clone(&sight.visible))
+) -> Arc<Visible> {
+    let kept = all.lock().unwrap_or_else(PoisonError::into_inner).get(subject).cloned();
+    let newer = kept.as_ref().is_some_and(|kept| graph.changed() < kept.changed);
+    let kept = kept.filter(|kept| !newer && kept.holds(policy, at));
+    if let Some(kept) = &kept
+        && kept.changed == graph.changed()
+    {
+        return Arc::clone(&kept.visible.0);
+    }
+    let brought_up =
+        kept.and_then(|kept| graph.visible_since(subject, kept.changed, &kept.visible, at));
+    let visible = brought_up.unwrap_or_else(|| {
+        let (visible, until) = graph.visible_until(policy, subject, action, at);
+        (Arc::new(visible), until)
+    });
+    let found = Arc::clone(&visible.0);
+    // Who asks with an older graph than others is soon behind us.
+    if !newer {
+        keep(
+            all,
+            subject,
+            Sight { visible, changed: graph.changed(), policy: policy.clone(), from: at },
+        );
+    }
+    found
 }
 
 /// Keeps what was found out, if it is worth it.
-fn found(
-    all: &Kept,
-    name: &UserName,
-    graph: &Graph,
-    policy: &Policy,
-    from: Timestamp,
-    visible: Visible,
-    until: Option<Timestamp>,
-) -> Arc<Visible> {
-    let visible = Arc::new(visible);
-    if (MIN_NAMES..=MAX_NAMES).contains(&names(&visible)) {
-        let (changed, policy) = (graph.changed(), policy.clone());
-        keep(all, name, Sight { visible: Arc::clone(&visible), changed, policy, from, until });
-    }
-    visible
-}
-
-fn keep(all: &Kept, name: &UserName, sight: Sight) {
+fn keep(all: &Kept, subject: &Subject, sight: Sight) {
     let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-    // Who asks with an older graph than others is soon behind us.
-    all.retain(|_, kept| kept.changed == sight.changed);
-    all.remove(name);
+    if all.get(subject).is_some_and(|kept| sight.changed < kept.changed) {
+        return;
+    }
+    all.remove(subject);
+    if !(MIN_NAMES..=MAX_NAMES).contains(&sight.names()) {
+        return;
+    }
     if all.values().map(Sight::names).sum::<usize>() + sight.names() > MAX_NAMES {
         all.clear();
     }
-    all.insert(name.clone(), sight);
+    all.insert(subject.clone(), sight);
 }
 
 fn names(visible: &Visible) -> usize {
@@ -135,7 +133,7 @@ fn names(visible: &Visible) -> usize {
 #[cfg(test)]
 mod tests {
     use domain::event::{Actor, Event, EventId, Fact, Meta, StreamName, Version};
-    use domain::name::{NamespaceName, RegistryName, TeamName};
+    use domain::name::{NamespaceName, RegistryName, TeamName, UserName};
     use domain::namespace::{Grant, GrantId, Grantee, Holder, NamespaceEvent, Visibility};
     use domain::registry::{RegistryEvent, RegistrySettings};
     use domain::team::{Role, TeamEvent};
@@ -210,12 +208,15 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_kept_until_anybody_decides_anything() {
+    fn a_list_is_kept_until_somebody_decides_something_about_it() {
         let (sights, policy) = (Sights::default(), Policy::default());
         let mut graph = graph(MIN_NAMES);
         let first = sights.visible(&graph, &policy, &ann(), at(1));
         assert_eq!(first.namespaces.len(), MIN_NAMES);
         graph.advance(Position(graph.position().0 + 10));
+        assert!(Arc::ptr_eq(&first, &sights.visible(&graph, &policy, &ann(), at(2))));
+        let ben = UserEvent::Disabled { user: user("ben"), reason: String::new() };
+        apply(&mut graph, ben);
         assert!(Arc::ptr_eq(&first, &sights.visible(&graph, &policy, &ann(), at(2))));
         let older = graph.clone();
         let team = TeamName::parse("crew").unwrap();
@@ -223,6 +224,21 @@ mod tests {
         assert!(sights.visible(&graph, &policy, &ann(), at(3)).namespaces.is_empty());
         assert_eq!(*sights.visible(&older, &policy, &ann(), at(3)), *first);
         assert!(sights.visible(&graph, &policy, &ann(), at(3)).namespaces.is_empty());
+    }
+
+    #[test]
+    fn a_decision_about_one_namespace_changes_that_one_alone() {
+        let (sights, policy) = (Sights::default(), Policy::default());
+        let mut graph = graph(MIN_NAMES);
+        let first = sights.visible(&graph, &policy, &ann(), at(1));
+        let older = graph.clone();
+        let (registry, namespace) = (registry(), space(7));
+        apply(&mut graph, NamespaceEvent::Deleted { registry, namespace, name_free_at: at(9) });
+        let second = sights.visible(&graph, &policy, &ann(), at(2));
+        assert_eq!(*second, graph.visible(&policy, &ann(), at(2)));
+        assert_eq!((first.namespaces.len(), second.namespaces.len()), (MIN_NAMES, MIN_NAMES - 1));
+        assert_eq!(*sights.visible(&older, &policy, &ann(), at(3)), *first);
+        assert!(Arc::ptr_eq(&second, &sights.visible(&graph, &policy, &ann(), at(3))));
     }
 
     #[test]
@@ -283,8 +299,9 @@ mod tests {
         for number in 0..9 {
             let visible = Arc::clone(&many);
             let (changed, policy) = (Position(1), policy.clone());
-            let sight = Sight { visible, changed, policy, from: at(1), until: None };
-            keep(&sights.things, &user(&format!("u{number}")), sight);
+            let sight = Sight { visible: (visible, None), changed, policy, from: at(1) };
+            let subject = Subject::Account { name: user(&format!("u{number}")) };
+            keep(&sights.things, &subject, sight);
             let all = sights.things.lock().unwrap();
             assert!(all.values().map(Sight::names).sum::<usize>() <= MAX_NAMES);
         }

@@ -25,7 +25,7 @@ use crate::read::{Keys, Paging, ReadModels};
 
 /// How many repositories that may be seen one page looks at, of each visibility, for what fits. More
 /// than the longest page shows, or a page that is full would look like the end of the list.
-pub const MOST_WALKED: i64 = 2_000;
+pub const MOST_WALKED: i64 = 1_200;
 
 /// What the list is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -295,7 +295,7 @@ macro_rules! page {
               SELECT * FROM (
                 SELECT w.* FROM unnest($5::text[]) AS class(visibility)
                 CROSS JOIN LATERAL (
-                  SELECT r.id, r.key, r.fits, r.looked = 2000 AS is_end FROM (
+                  SELECT r.id, r.key, r.fits, r.looked = 1200 AS is_end FROM (
                     SELECT r.*, ",
             fits!(),
             " AS fits, row_number() OVER (ORDER BY r.key",
@@ -304,8 +304,8 @@ macro_rules! page {
             $direction,
             ") AS looked FROM (",
             walk!($key, $direction, $within),
-            " LIMIT 2000) AS r) AS r
-                  WHERE r.fits OR r.looked = 2000
+            " LIMIT 1200) AS r) AS r
+                  WHERE r.fits OR r.looked = 1200
                   ORDER BY r.key",
             $direction,
             ", r.id",

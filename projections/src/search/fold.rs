@@ -13,6 +13,7 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, DocSet as _, Index, IndexReader, IndexWriter, ReloadPolicy, Searcher};
 
 use super::SearchError;
+use super::columns::AllColumns;
 use super::entry::{Entry, Kind, inside_key};
 use super::likes::Likes;
 use super::numbers::{Seen, number_of};
@@ -46,6 +47,7 @@ pub(super) struct Writer {
     fields: Fields,
     /// As of the last commit.
     searcher: Searcher,
+    columns: AllColumns,
     /// What the last commit said.
     pub(super) committed: Payload,
     /// As of the last fact applied.
@@ -71,6 +73,7 @@ impl Writer {
             writer,
             searcher: reader.searcher(),
             reader,
+            columns: AllColumns::default(),
             fields,
             committed: Payload::default(),
             now: Payload::default(),
@@ -88,7 +91,7 @@ impl Writer {
     /// What a reader needs to see the last commit.
     pub(super) fn view(&self) -> View {
         let (searcher, rooms) = (self.searcher.clone(), self.rooms.clone());
-        View { searcher, rooms, likes: self.likes.clone() }
+        View { searcher, rooms, likes: self.likes.clone(), columns: self.columns.clone() }
     }
 
     pub(super) fn pending(&self) -> usize {
@@ -170,8 +173,7 @@ impl Writer {
         let mut commit = self.writer.prepare_commit()?;
         commit.set_payload(&serde_json::to_string(&self.now)?);
         commit.commit()?;
-        self.reader.reload()?;
-        self.searcher = self.reader.searcher();
+        self.reload()?;
         self.committed = self.now.clone();
         Ok(())
     }
@@ -200,8 +202,7 @@ impl Writer {
             None => Payload { schema: SCHEMA_VERSION, next_number: 1, ..Payload::default() },
         };
         self.now = self.committed.clone();
-        self.reader.reload()?;
-        self.searcher = self.reader.searcher();
+        self.reload()?;
         if payload.is_none() {
             self.written = Some(Seen::new());
         }
@@ -217,6 +218,14 @@ impl Writer {
                 self.rooms.insert(&registry, &name, Room { number, visibility });
             }
         }
+        Ok(())
+    }
+
+    /// Reads what was committed last.
+    fn reload(&mut self) -> Result<(), SearchError> {
+        self.reader.reload()?;
+        self.searcher = self.reader.searcher();
+        self.columns = self.columns.of(&self.searcher)?;
         Ok(())
     }
 

@@ -7,17 +7,22 @@ use std::sync::Arc;
 use domain::access::Visible;
 use domain::namespace::Visibility;
 use tantivy::collector::{Collector, SegmentCollector};
-use tantivy::columnar::{Column, StrColumn};
 use tantivy::schema::IndexRecordOption;
-use tantivy::{DocAddress, DocId, DocSet as _, Score, SegmentReader, TERMINATED, Term};
+use tantivy::{
+    DocAddress, DocId, DocSet as _, Score, SegmentReader, TERMINATED, TantivyError, Term,
+};
 
+use super::columns::{AllColumns, Columns};
 use super::entry::{Kind, inside_key, team_key};
 use super::likes::Likes;
 use super::query::{Facets, Filters, MAX_FACET, Ranked, Since, View};
-use super::rooms::{NOWHERE, Numbers, Rooms};
+use super::rooms::{Numbers, Rooms};
 use super::schema::Fields;
 
 const KINDS: usize = Kind::EVERY.len();
+/// In their order.
+const VISIBILITIES: [Visibility; 3] =
+    [Visibility::Private, Visibility::Protected, Visibility::Public];
 
 /// What is asked of each match.
 #[derive(Clone)]
@@ -46,6 +51,7 @@ struct Common {
     /// The rooms that the filter names, among those that may be seen.
     chosen: Option<Numbers>,
     rooms: Rooms,
+    columns: AllColumns,
 }
 
 impl Gather {
@@ -57,10 +63,11 @@ impl Gather {
         wanted: Wanted,
     ) -> Self {
         let rights = Arc::new(Rights::new(&view.rooms, fields, visible));
-        let (likes, rooms) = (view.likes.clone(), view.rooms.clone());
+        let (likes, rooms, columns) =
+            (view.likes.clone(), view.rooms.clone(), view.columns.clone());
         #[allow(clippy::cast_precision_loss)] // few
         let words = words as f64;
-        let common = Common { rights, wanted, likes, words, chosen: None, rooms };
+        let common = Common { rights, wanted, likes, words, chosen: None, rooms, columns };
         let mut this = Self { common: Arc::new(common) };
         this.ask(this.common.wanted.clone());
         this
@@ -134,7 +141,8 @@ struct Counts {
     kinds: [usize; KINDS],
     /// By the number of the namespace.
     rooms: Vec<usize>,
-    visibilities: BTreeMap<Visibility, usize>,
+    /// In the order of [`VISIBILITIES`].
+    visibilities: [usize; VISIBILITIES.len()],
     platforms: BTreeMap<String, usize>,
     since: [usize; Since::EVERY.len()],
 }
@@ -201,19 +209,13 @@ impl Gathered {
     pub(super) fn facets(&self, rooms: &Rooms) -> Facets {
         let counts = &self.counts;
         let kinds = Kind::EVERY.into_iter().zip(counts.kinds);
-        let numbered = (0..).zip(&counts.rooms).filter(|(_, count)| **count > 0);
-        let mut namespaces = BTreeMap::new();
-        for (number, count) in numbered {
-            if let Some(name) = rooms.name(number) {
-                // Namespaces of the same name in two registries are chosen together.
-                *namespaces.entry(name.clone()).or_default() += count;
-            }
-        }
+        let numbered = (0..).zip(counts.rooms.iter().copied()).filter(|(_, count)| *count > 0);
+        let visibilities = VISIBILITIES.into_iter().zip(counts.visibilities);
         let platforms = counts.platforms.iter().map(|(name, count)| (name.clone(), *count));
         Facets {
             kinds: kinds.filter(|(_, count)| *count > 0).collect(),
-            namespaces: most(namespaces),
-            visibilities: counts.visibilities.iter().map(|(is, count)| (*is, *count)).collect(),
+            namespaces: rooms.counted(numbered, MAX_FACET),
+            visibilities: visibilities.filter(|(_, count)| *count > 0).collect(),
             platforms: most(platforms),
             since: Since::EVERY.into_iter().zip(counts.since).filter(|(_, n)| *n > 0).collect(),
         }
@@ -234,9 +236,8 @@ impl Gathered {
             mine.rooms.resize(theirs.rooms.len(), 0);
         }
         mine.rooms.iter_mut().zip(theirs.rooms).for_each(|(mine, more)| *mine += more);
-        for (is, count) in theirs.visibilities {
-            *mine.visibilities.entry(is).or_default() += count;
-        }
+        let lists = mine.visibilities.iter_mut().zip(theirs.visibilities);
+        lists.for_each(|(mine, more)| *mine += more);
         for (name, count) in theirs.platforms {
             *mine.platforms.entry(name).or_default() += count;
         }
@@ -260,32 +261,23 @@ impl Collector for Gather {
     type Child = GatherSegment;
 
     fn for_segment(&self, ordinal: u32, segment: &SegmentReader) -> tantivy::Result<GatherSegment> {
-        let fast = segment.fast_fields();
+        let columns = self.common.columns.at(ordinal).map(Arc::clone);
+        let columns = columns.ok_or_else(|| {
+            TantivyError::InternalError("a segment whose columns were not opened".to_owned())
+        })?;
         let wanted = &self.common.wanted;
-        let platform = match wanted.filters.platform.is_some() || wanted.facets {
-            true => fast.str("platform")?,
-            false => None,
-        };
-        let chosen_platform = match (&wanted.filters.platform, &platform) {
+        let platform = columns.platform.as_ref();
+        let chosen_platform = match (&wanted.filters.platform, platform) {
             (Some(chosen), Some(column)) => column.dictionary().term_ord(chosen.as_str())?,
             _ => None,
         };
-        let ords = platform.as_ref().map_or(0, |column| column.num_terms());
+        let ords = platform.map_or(0, |column| column.num_terms());
         Ok(GatherSegment {
             ordinal,
             singles: self.common.rights.singles(segment)?,
             chosen_platform,
             platforms: vec![0; if wanted.facets { ords } else { 0 }],
-            platform,
-            kind: fast.u64("kind")?,
-            room: fast.u64("room")?,
-            home: fast.u64("home")?,
-            weight: fast.f64("weight")?,
-            fresh: fast.u64("fresh")?,
-            length: fast.u64("length")?,
-            alpha: fast.u64("alpha")?,
-            beta: fast.u64("beta")?,
-            tie: fast.u64("tie")?,
+            columns,
             common: Arc::clone(&self.common),
             gathered: Gathered::default(),
         })
@@ -308,19 +300,10 @@ pub(super) struct GatherSegment {
     ordinal: u32,
     common: Arc<Common>,
     singles: Vec<DocId>,
-    platform: Option<StrColumn>,
+    columns: Arc<Columns>,
     /// How many are for each platform of this segment.
     platforms: Vec<usize>,
     chosen_platform: Option<u64>,
-    kind: Column<u64>,
-    room: Column<u64>,
-    home: Column<u64>,
-    weight: Column<f64>,
-    fresh: Column<u64>,
-    length: Column<u64>,
-    alpha: Column<u64>,
-    beta: Column<u64>,
-    tie: Column<u64>,
     gathered: Gathered,
 }
 
@@ -340,28 +323,31 @@ struct Like {
     /// learns nothing of what is around it.
     room: Option<u64>,
     visibility: Option<Visibility>,
-    fresh: u64,
 }
 
 impl GatherSegment {
     /// What the match is like, if it may be seen at all.
     fn seen(&self, doc: DocId) -> Option<Like> {
-        let kind = Kind::of_number(self.kind.first(doc)?)?;
+        let kind = self.columns.kind(doc)?;
         let rights = &self.common.rights;
         let single = || self.singles.binary_search(&doc).is_ok();
-        let mut like = Like { kind, room: None, visibility: None, fresh: 0 };
+        let mut like = Like { kind, room: None, visibility: None };
         if kind == Kind::Team {
             return (rights.everything || single()).then_some(like);
         }
-        let room = self.room.first(doc).filter(|room| *room != NOWHERE)?;
+        let room = self.columns.room(doc)?;
         if rights.rooms.contains(room) {
             like.room = Some(room);
             like.visibility = self.common.rooms.visibility(room);
         } else if !single() {
             return None;
         }
-        like.fresh = self.fresh.first(doc).unwrap_or(0);
         Some(like)
+    }
+
+    /// When it was pushed last, in seconds since 1970; what is never pushed: 0.
+    fn fresh(&self, doc: DocId) -> u64 {
+        self.columns.fresh.first(doc).unwrap_or(0)
     }
 
     fn misses(&self, doc: DocId, like: &Like) -> u8 {
@@ -380,15 +366,16 @@ impl GatherSegment {
             misses |= miss::VISIBILITY;
         }
         if filters.platform.is_some() {
-            let mut ords = self.platform.iter().flat_map(|column| column.term_ords(doc));
+            let mut ords = self.columns.platform.iter().flat_map(|column| column.term_ords(doc));
             if !self.chosen_platform.is_some_and(|chosen| ords.any(|ord| ord == chosen)) {
                 misses |= miss::PLATFORM;
             }
         }
-        if let Some(since) = filters.since
-            && (like.fresh == 0 || like.fresh < since.begins(wanted.now))
-        {
-            misses |= miss::SINCE;
+        if let Some(since) = filters.since {
+            let fresh = self.fresh(doc);
+            if fresh == 0 || fresh < since.begins(wanted.now) {
+                misses |= miss::SINCE;
+            }
         }
         misses
     }
@@ -416,10 +403,11 @@ impl GatherSegment {
         if but(miss::VISIBILITY)
             && let Some(visibility) = like.visibility
         {
-            *counts.visibilities.entry(visibility).or_default() += 1;
+            let counts = VISIBILITIES.into_iter().zip(&mut counts.visibilities);
+            counts.filter(|(is, _)| *is == visibility).for_each(|(_, count)| *count += 1);
         }
         if but(miss::PLATFORM)
-            && let Some(column) = &self.platform
+            && let Some(column) = &self.columns.platform
         {
             for ord in column.term_ords(doc) {
                 if let Some(count) = self.platforms.get_mut(place(ord)) {
@@ -427,9 +415,10 @@ impl GatherSegment {
                 }
             }
         }
-        if but(miss::SINCE) && like.fresh > 0 {
+        let fresh = if but(miss::SINCE) { self.columns.fresh.first(doc).unwrap_or(0) } else { 0 };
+        if fresh > 0 {
             for (since, count) in Since::EVERY.into_iter().zip(&mut counts.since) {
-                *count += usize::from(like.fresh >= since.begins(self.common.wanted.now));
+                *count += usize::from(fresh >= since.begins(self.common.wanted.now));
             }
         }
     }
@@ -441,15 +430,15 @@ impl GatherSegment {
         let common = &self.common;
         #[allow(clippy::cast_precision_loss)] // a rank, not an account
         let (age, length) = (
-            common.wanted.now.saturating_sub(like.fresh) as f64 / MONTH,
-            self.length.first(doc).unwrap_or(1).max(1) as f64,
+            common.wanted.now.saturating_sub(self.fresh(doc)) as f64 / MONTH,
+            self.columns.length.first(doc).unwrap_or(1).max(1) as f64,
         );
         let liked = match like.kind {
             Kind::Tag | Kind::Manifest => {
-                self.home.first(doc).map_or(0.0, |home| common.likes.of(home))
+                self.columns.home.first(doc).map_or(0.0, |home| common.likes.of(home))
             }
             Kind::Repository | Kind::Namespace | Kind::Team => {
-                self.weight.first(doc).unwrap_or(0.0)
+                self.columns.weight.first(doc).unwrap_or(0.0)
             }
         };
         0.6 * liked + 0.2 * (common.words / length).min(1.0) + 0.19 / (1.0 + age)
@@ -482,10 +471,10 @@ impl SegmentCollector for GatherSegment {
             .map(|rank| Candidate {
                 rank: rank.to_bits(),
                 alpha: Reverse((
-                    self.alpha.first(doc).unwrap_or(0),
-                    self.beta.first(doc).unwrap_or(0),
+                    self.columns.alpha.first(doc).unwrap_or(0),
+                    self.columns.beta.first(doc).unwrap_or(0),
                 )),
-                tie: self.tie.first(doc).unwrap_or(0),
+                tie: self.columns.tie.first(doc).unwrap_or(0),
                 kind: number,
                 address: DocAddress::new(self.ordinal, doc),
             });
@@ -498,7 +487,7 @@ impl SegmentCollector for GatherSegment {
     }
 
     fn harvest(mut self) -> Gathered {
-        if let Some(column) = &self.platform {
+        if let Some(column) = &self.columns.platform {
             for (ord, count) in (0..).zip(&self.platforms).filter(|(_, count)| **count > 0) {
                 let mut name = String::new();
                 if column.ord_to_str(ord, &mut name).unwrap_or(false) {

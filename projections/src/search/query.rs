@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tantivy::{DocAddress, Searcher};
 
 use super::SearchError;
+use super::columns::AllColumns;
 use super::entry::Kind;
 use super::gather::{Gather, Gathered, Wanted};
 use super::likes::Likes;
@@ -189,6 +190,8 @@ pub(super) struct View {
     pub(super) searcher: Searcher,
     pub(super) rooms: Rooms,
     pub(super) likes: Likes,
+    /// Of the searcher's segments.
+    pub(super) columns: AllColumns,
 }
 
 pub(super) fn find(

@@ -4,11 +4,14 @@
 //! a set of such numbers, made when they ask. So a changed visibility costs one bit, whatever the
 //! namespace holds, and rights are never stored with the documents.
 
-use std::collections::BTreeSet;
+mod names;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::name::{NamespaceName, RegistryName, RepositoryName};
 use domain::namespace::Visibility;
-use rpds::HashTrieMapSync;
+
+use self::names::{ByName, ByNumber};
 
 /// The number of no namespace: nobody sees what carries it.
 pub(super) const NOWHERE: u64 = 0;
@@ -25,8 +28,8 @@ pub(super) struct Room {
 /// All of them. A clone is cheap.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rooms {
-    by_name: HashTrieMapSync<RegistryName, HashTrieMapSync<NamespaceName, Room>>,
-    names: HashTrieMapSync<u64, NamespaceName>,
+    by_name: BTreeMap<RegistryName, ByName>,
+    names: ByNumber,
     all: Numbers,
     protected: Numbers,
     public: Numbers,
@@ -35,24 +38,23 @@ pub(super) struct Rooms {
 
 impl Rooms {
     pub(super) fn get(&self, registry: &RegistryName, name: &NamespaceName) -> Option<Room> {
-        self.by_name.get(registry)?.get(name).copied()
+        self.by_name.get(registry)?.get(name.as_str())
     }
 
     pub(super) fn insert(&mut self, registry: &RegistryName, name: &NamespaceName, room: Room) {
         self.remove(registry, name);
-        let inside = self.by_name.get(registry).cloned().unwrap_or_default();
-        self.by_name.insert_mut(registry.clone(), inside.insert(name.clone(), room));
-        self.names.insert_mut(room.number, name.clone());
+        self.by_name.entry(registry.clone()).or_default().insert(name, room);
+        self.names.set(room.number, Some(name));
         self.all.insert(room.number);
         self.of(room.visibility).insert(room.number);
     }
 
     pub(super) fn remove(&mut self, registry: &RegistryName, name: &NamespaceName) {
         let Some(room) = self.get(registry, name) else { return };
-        if let Some(inside) = self.by_name.get(registry) {
-            self.by_name.insert_mut(registry.clone(), inside.remove(name));
+        if let Some(inside) = self.by_name.get_mut(registry) {
+            inside.remove(name);
         }
-        self.names.remove_mut(&room.number);
+        self.names.set(room.number, None);
         self.all.remove(room.number);
         self.of(room.visibility).remove(room.number);
     }
@@ -67,9 +69,15 @@ impl Rooms {
         prefixes.find_map(|prefix| inside.get(prefix)).map_or(NOWHERE, |room| room.number)
     }
 
-    /// What the namespace of this number is called.
-    pub(super) fn name(&self, number: u64) -> Option<&NamespaceName> {
-        self.names.get(&number)
+    /// The names that are counted most, at most `most`; of those as often the first in the
+    /// alphabet. Counts come by number; namespaces of the same name in two registries count
+    /// together.
+    pub(super) fn counted(
+        &self,
+        counts: impl Iterator<Item = (u64, usize)>,
+        most: usize,
+    ) -> Vec<(NamespaceName, usize)> {
+        self.names.counted(counts, self.by_name.len() > 1, most)
     }
 
     /// The visibility of the namespace of this number.
@@ -84,7 +92,7 @@ impl Rooms {
 
     /// The numbers of the namespaces of this name, in whichever registry.
     pub(super) fn called(&self, name: &NamespaceName) -> Vec<u64> {
-        let inside = self.by_name.values().filter_map(|inside| inside.get(name));
+        let inside = self.by_name.values().filter_map(|inside| inside.get(name.as_str()));
         inside.map(|room| room.number).collect()
     }
 
@@ -106,8 +114,14 @@ impl Rooms {
                 Visibility::Public => &self.public,
             });
         }
+        // Registries are few, and those of many namespaces one after the other.
+        let mut inside: Option<(&RegistryName, Option<&ByName>)> = None;
         for (registry, name) in namespaces {
-            if let Some(room) = self.get(registry, name) {
+            let (_, rooms) = match inside {
+                Some(same) if same.0 == registry => same,
+                _ => *inside.insert((registry, self.by_name.get(registry))),
+            };
+            if let Some(room) = rooms.and_then(|rooms| rooms.get(name.as_str())) {
                 numbers.insert(room.number);
             }
         }

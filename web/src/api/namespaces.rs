@@ -200,8 +200,9 @@ pub(super) async fn list(
     };
     let visibility = visibility.map(Visibility::from);
     let filter = Filter { visibility, team, registry, prefix };
-    let rows = namespaces::page(&api.read, &visible, &filter, order, &page.rows()).await?;
-    let total = namespaces::count(&api.read, &visible, &filter).await?;
+    let (wanted, total) = (page.rows(), namespaces::count(&api.read, &visible, &filter));
+    let rows = namespaces::page(&api.read, &visible, &filter, order, &wanted);
+    let (rows, total) = tokio::try_join!(rows, total)?;
     let all = in_turn(rows.iter().map(|row| entity(&api, &caller, row))).await?;
     Ok(page.answer(all, total, &params, &api.auth.external))
 }

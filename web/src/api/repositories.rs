@@ -155,8 +155,8 @@ pub(super) async fn list(
         let all = entities(&api, &caller, &slice.rows).await?;
         return Ok(onward(all, 0, ("after", next), &params, &api.auth.external));
     }
-    let rows = repositories::list(&api.read, &visible, &page.rows()).await?;
-    let total = repositories::count(&api.read, &visible).await?;
+    let (rows, total) = (page.rows(), repositories::count(&api.read, &visible));
+    let (rows, total) = tokio::try_join!(repositories::list(&api.read, &visible, &rows), total)?;
     let all = entities(&api, &caller, &rows).await?;
     Ok(page.answer(all, total, &params, &api.auth.external))
 }

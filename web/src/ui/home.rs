@@ -49,30 +49,33 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let visible = visitor.viewer.visible();
     let user = visitor.viewer.user().cloned();
-    let (mut mine, mut starred, mut happened) = (Vec::new(), Vec::new(), Vec::new());
-    let mut notices = Vec::new();
     // Those that are seen by membership, not by everybody.
     let own = Visible {
         namespaces: visible.namespaces.clone(),
         repositories: visible.repositories.clone(),
         ..Visible::default()
     };
-    if let Some(user) = &user {
-        notices = ending(app_tokens::of_user(&ui.read, user).await?, visitor.viewer.at());
-        mine = namespaces::list(&ui.read, &own, &Paging::first(SHOWN)).await?;
+    let theirs = async {
+        let Some(user) = &user else { return Ok(<(_, _, Vec<StarRow>, _)>::default()) };
+        let (first, all) = (Paging::first(SHOWN), Paging::first(200));
+        let (filter, viewer) = (activity::Filter::default(), super::activity::viewer(&visitor));
+        let (tokens, mine, all, happened) = tokio::try_join!(
+            app_tokens::of_user(&ui.read, user),
+            namespaces::list(&ui.read, &own, &first),
+            stars::of_user(&ui.read, user, &all),
+            activity::page(&ui.read, &filter, &viewer, None, SHOWN),
+        )?;
         // A star on what can no longer be seen would tell that it is still there.
-        let all = stars::of_user(&ui.read, user, &Paging::first(200)).await?;
-        starred = super::repositories::only_visible(all, &visible, visitor.viewer.graph());
+        let mut starred = super::repositories::only_visible(all, &visible, visitor.viewer.graph());
         starred.truncate(usize::try_from(SHOWN).unwrap_or(usize::MAX));
-        let viewer = super::activity::viewer(&visitor);
-        happened = activity::page(&ui.read, &activity::Filter::default(), &viewer, None, SHOWN)
-            .await?
-            .rows;
-    }
+        Ok((ending(tokens, visitor.viewer.at()), mine, starred, happened.rows))
+    };
     let teams = !own.namespaces.is_empty();
     let recent = repositories::recent(&ui.read, if teams { &own } else { &visible }, SHOWN);
+    // One after the other they would take most of the time of this page.
+    let ((notices, mine, starred, happened), recent) = tokio::try_join!(theirs, recent)?;
     let home = Home {
-        recent: recent.await?,
+        recent,
         teams,
         notices,
         user: user.map(|user| user.to_string()),
