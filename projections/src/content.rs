@@ -6,6 +6,7 @@
 //! maxima. A tag dies with the manifest that it points to. Only histories and ids tell the order
 //! of arrival.
 
+mod blobs;
 mod change;
 mod kind;
 mod moves;
@@ -25,7 +26,7 @@ use self::change::{Change, Word};
 use self::kind::Details;
 use self::moves::{move_stored, moves, moves_stored};
 use self::rows::{
-    ManifestKey, ManifestRow, NamespaceKey, NamespaceRow, ReferenceRow, RepositoryKey,
+    BlobRow, ManifestKey, ManifestRow, NamespaceKey, NamespaceRow, ReferenceRow, RepositoryKey,
     RepositoryRow, StarKey, StarRow, TagChangeRow, TagKey, TagRow,
 };
 use crate::projection::{Projection, candidates, id};
@@ -42,7 +43,7 @@ impl Projection for Content {
     }
 
     fn code(&self) -> i32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {
@@ -54,6 +55,7 @@ impl Projection for Content {
             ("tag_history", "registry, repository, tag, position"),
             ("manifests", "registry, repository, digest"),
             ("manifest_references", "registry, repository, parent, ordinal"),
+            ("blobs", "registry, repository, digest, size"),
         ]
     }
 
@@ -92,6 +94,7 @@ struct Desk {
     history: Working<TagChangeRow>,
     manifests: Working<ManifestRow>,
     references: Working<ReferenceRow>,
+    blobs: Working<BlobRow>,
     stars: Working<StarRow>,
 }
 
@@ -145,6 +148,7 @@ impl Desk {
                 _ => {}
             }
         }
+        desk.hold(db).await?;
         desk.sum();
         desk.namespaces.store(db).await?;
         desk.repositories.store(db).await?;
@@ -152,6 +156,7 @@ impl Desk {
         desk.history.store(db).await?;
         desk.manifests.store(db).await?;
         desk.references.store(db).await?;
+        desk.blobs.store(db).await?;
         desk.stars.store(db).await
     }
 

@@ -84,6 +84,8 @@ row! {
         pub size: Option<i64>,
         /// `os/architecture`.
         pub platform: Option<String>,
+        /// Live manifests of the repository that hold it; 0 for the images of an index.
+        pub holders: i64,
     }
 }
 
@@ -144,9 +146,11 @@ const LIST: &str =
 const LIST_DOWN: &str = select!("ORDER BY m.digest DESC OFFSET $3 LIMIT $4");
 const COUNT: &str = "SELECT count(*) FROM (SELECT FROM manifests m
     WHERE m.live AND m.registry = $1 AND m.repository = $2 LIMIT 10000) counted";
-const REFERENCES: &str = "SELECT ordinal, digest, media_type, size, platform
-    FROM manifest_references WHERE registry = $1 AND repository = $2 AND parent = $3
-    ORDER BY ordinal";
+const REFERENCES: &str = "SELECT r.ordinal, r.digest, r.media_type, r.size, r.platform,
+      coalesce(b.holders, 0) AS holders
+    FROM manifest_references r
+    LEFT JOIN blobs b USING (registry, repository, digest, size)
+    WHERE r.registry = $1 AND r.repository = $2 AND r.parent = $3 ORDER BY r.ordinal";
 
 const PLATFORMS: &str = "SELECT wanted.parent, r.digest, r.platform,
       coalesce(m.total_size, r.size) AS size

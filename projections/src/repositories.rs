@@ -39,6 +39,8 @@ row! {
         /// Bytes of all manifests that live, with what each references; shared layers count each
         /// time.
         pub size: i64,
+        /// Bytes of the same, when each layer and configuration counts once.
+        pub unique_size: i64,
         /// How many people starred it.
         pub stars: i64,
         /// Manifests that were downloaded.
@@ -101,7 +103,7 @@ pub(crate) fn day_of(at: Timestamp) -> i32 {
 macro_rules! columns {
     () => {
         "r.id, r.registry, r.name, r.namespace, n.id AS namespace_id, n.visibility,
-            coalesce(d.description, '') AS description, r.tags, r.size, r.stars,
+            coalesce(d.description, '') AS description, r.tags, r.size, r.unique_size, r.stars,
             r.pulls, r.last_pull_at, r.last_pull_by, r.pull_day, r.pull_days,
             r.pushes, r.last_push_at, r.last_push_by, r.created_at"
     };

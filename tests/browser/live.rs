@@ -18,6 +18,10 @@ async fn a_push_appears_on_an_open_repository_page_and_in_an_open_feed() {
     world::push(&site, "bob", "payments/checkout:2.5.0", 0, true).await;
     browser.until("document.querySelector('tbody').innerText.includes('2.5.0')").await;
     let shown = "!document.getElementById('tag-2.5.0').querySelector('[data-copy]').hidden";
+    // What is said in short says the same.
+    let rows = "document.querySelectorAll('tbody tr').length";
+    let tags = "+[...document.querySelectorAll('#facts div')][2].querySelector('dd').textContent";
+    assert_eq!(browser.eval(rows).await, browser.eval(tags).await);
     // New rows can be copied from, too.
     browser.until(shown).await;
     assert_eq!(browser.eval(OFFERED).await, false);

@@ -206,13 +206,28 @@ async fn count(pool: &PgPool, sql: &'static str) -> i64 {
 }
 
 /// What is told beside a repository or namespace but is not what the rows say.
-const WRONG_SUMS: [&str; 6] = [
+const WRONG_SUMS: [&str; 8] = [
     "SELECT count(*) FROM read_content.repositories r WHERE tags <>
        (SELECT count(*) FROM read_content.tags t WHERE t.live AND t.registry = r.registry
           AND t.repository = r.name)",
     "SELECT count(*) FROM read_content.repositories r WHERE size <>
        (SELECT coalesce(sum(m.total_size), 0) FROM read_content.manifests m WHERE m.live
           AND m.registry = r.registry AND m.repository = r.name)",
+    "SELECT count(*) FROM read_content.repositories r WHERE unique_size <>
+       (SELECT coalesce(sum(m.size), 0) FROM read_content.manifests m WHERE m.live
+          AND m.registry = r.registry AND m.repository = r.name)
+       + (SELECT coalesce(sum(b.size), 0) FROM
+           (SELECT DISTINCT f.digest, f.size FROM read_content.manifest_references f
+            JOIN read_content.manifests m ON m.digest = f.parent AND m.registry = f.registry
+              AND m.repository = f.repository
+            WHERE m.live AND m.kind <> 'index' AND f.registry = r.registry
+              AND f.repository = r.name) b)",
+    "SELECT count(*) FROM read_content.blobs b WHERE holders <>
+       (SELECT count(DISTINCT m.digest) FROM read_content.manifest_references f
+        JOIN read_content.manifests m ON m.digest = f.parent AND m.registry = f.registry
+          AND m.repository = f.repository
+        WHERE m.live AND m.kind <> 'index' AND f.registry = b.registry
+          AND f.repository = b.repository AND f.digest = b.digest AND f.size = b.size)",
     "SELECT count(*) FROM read_content.repositories r WHERE stars <>
        (SELECT count(*) FROM read_directory.stars s WHERE s.registry = r.registry
           AND s.repository = r.name)",
@@ -242,9 +257,11 @@ async fn what_is_summed_agrees_with_what_is_there_wherever_pages_of_facts_end() 
             assert_eq!(count(&db.owner, sql).await, 0, "{seed} {page}: {sql}");
         }
         // It is not for want of anything to sum.
-        let sums =
-            "SELECT least(sum(tags), sum(size), sum(stars))::bigint FROM read_content.repositories";
+        let sums = "SELECT least(sum(tags), sum(size), sum(stars), sum(unique_size))::bigint
+             FROM read_content.repositories";
         assert!(count(&db.owner, sums).await > 3);
+        let shared = "SELECT count(*) FROM read_content.blobs WHERE holders > 1";
+        assert!(count(&db.owner, shared).await > 3);
     }
 }
 

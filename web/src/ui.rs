@@ -12,6 +12,7 @@ mod admin_users;
 mod assets;
 mod comments;
 mod components;
+mod described;
 mod errors;
 mod export;
 mod feed;

@@ -45,6 +45,7 @@ pub(super) struct RepositoryRow {
     pub(super) stars: i64,
     pub(super) pull_day: Option<i32>,
     pub(super) pull_days: Vec<i64>,
+    pub(super) unique_size: i64,
 }
 table!(
     RepositoryRow,
@@ -52,11 +53,11 @@ table!(
     "repositories",
     "registry, name",
     "id, namespace, created_at, pulls, last_pull_at, last_pull_by, pushes, last_push_at,
-     last_push_by, visibility, tags, size, stars, pull_day, pull_days",
+     last_push_by, visibility, tags, size, stars, pull_day, pull_days, unique_size",
     "excluded.id, excluded.namespace, excluded.created_at, excluded.pulls, excluded.last_pull_at,
      excluded.last_pull_by, excluded.pushes, excluded.last_push_at, excluded.last_push_by,
      excluded.visibility, excluded.tags, excluded.size, excluded.stars, excluded.pull_day,
-     excluded.pull_days"
+     excluded.pull_days, excluded.unique_size"
 );
 
 impl RepositoryRow {
@@ -214,3 +215,33 @@ table!(
     "digest, media_type, size, platform",
     "excluded.digest, excluded.media_type, excluded.size, excluded.platform"
 );
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct BlobRow {
+    pub(super) registry: String,
+    pub(super) repository: String,
+    pub(super) digest: String,
+    pub(super) size: i64,
+    pub(super) holders: i64,
+}
+table!(
+    BlobRow,
+    BlobKey { registry: String, repository: String, digest: String, size: i64 },
+    "blobs",
+    "registry, repository, digest, size",
+    "holders",
+    "excluded.holders"
+);
+
+impl BlobRow {
+    /// Held by none.
+    pub(super) fn of(key: &BlobKey) -> Self {
+        Self {
+            registry: key.registry.clone(),
+            repository: key.repository.clone(),
+            digest: key.digest.clone(),
+            size: key.size,
+            holders: 0,
+        }
+    }
+}

@@ -11,6 +11,7 @@ use super::{Desk, RepositoryRow};
 struct Sums {
     tags: i64,
     size: i64,
+    unique: i64,
     stars: i64,
 }
 
@@ -33,6 +34,17 @@ impl Desk {
             if let Some(manifest) = new.or(old) {
                 let sums = sums.entry(key(&manifest.registry, &manifest.repository)).or_default();
                 sums.size = sums.size.saturating_add(weight(new).saturating_sub(weight(old)));
+                let own = |row: Option<&super::ManifestRow>| {
+                    row.filter(|manifest| manifest.live).and_then(|m| m.size).unwrap_or(0)
+                };
+                sums.unique = sums.unique.saturating_add(own(new).saturating_sub(own(old)));
+            }
+        }
+        for (old, new) in self.blobs.pairs() {
+            if let Some(blob) = new.or(old) {
+                let sums = sums.entry(key(&blob.registry, &blob.repository)).or_default();
+                let change = i64::from(new.is_some()) - i64::from(old.is_some());
+                sums.unique = sums.unique.saturating_add(change.saturating_mul(blob.size));
             }
         }
         for (old, new) in self.stars.pairs() {
@@ -45,6 +57,7 @@ impl Desk {
             if let Some(sums) = sums.get(&key(&row.registry, &row.name)) {
                 row.tags += sums.tags;
                 row.size = row.size.saturating_add(sums.size);
+                row.unique_size = row.unique_size.saturating_add(sums.unique);
                 row.stars += sums.stars;
             }
         }

@@ -290,3 +290,36 @@ async fn the_images_of_an_indexs_platforms_fold_out() {
     assert!(says("Team crew") && says("registry.test") && says("Size"), "{facts:?}");
     site.stop().await;
 }
+
+/// Nobody's words are replaced by somebody who has not seen them, and nothing that was typed is lost.
+#[tokio::test]
+async fn of_two_who_describe_the_same_thing_the_later_one_sees_what_the_other_wrote() {
+    let site = Site::start().await;
+    site.register("alice").await;
+    team(&site, "crew", "alice", Visibility::Private).await;
+    push(&site, "alice", "crew/app:1").await;
+    let mut here = signed_in(&site, "alice").await;
+    let mut there = signed_in(&site, "alice").await;
+    for path in ["/r/crew/app/-/settings", "/n/crew/-/settings", "/teams/crew/settings"] {
+        let (one, other) = (here.open(path).await, there.open(path).await);
+        let done = here.submit(&one, path, &[("description", "what one wrote")]).await;
+        assert_eq!(done.status, 200, "{path}");
+        let clash = there.submit(&other, path, &[("description", "what the other wrote")]).await;
+        assert_eq!(clash.status, 409, "{path}");
+        assert_eq!(clash.all("[role=alert] blockquote"), ["what one wrote"], "{path}");
+        assert_eq!(clash.all("textarea"), ["what the other wrote"], "{path}");
+        assert!(here.open(path).await.text.contains("what one wrote"), "{path}: nothing changed");
+        // Who has seen it may replace it.
+        let done = there.submit(&clash, path, &[]).await;
+        assert_eq!(done.status, 200, "{path}");
+        let now = here.open(path).await;
+        assert_eq!(now.all("textarea"), ["what the other wrote"], "{path}");
+
+        // Refused for what it is, it is there to be mended.
+        let long = "x".repeat(5_000);
+        let wrong = here.submit(&now, path, &[("description", &long)]).await;
+        assert_eq!((wrong.status.as_u16(), wrong.count("#description-wrong")), (422, 1), "{path}");
+        assert_eq!(wrong.all("textarea"), [long], "{path}");
+    }
+    site.stop().await;
+}

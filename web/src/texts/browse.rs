@@ -87,7 +87,12 @@ words! {
     registry: "Registry" | "Registry";
     digest_title: "Digest" | "Digest";
     platforms: "Platforms" | "Plattformen";
+    changed_meanwhile: "Somebody else has changed this since you opened the page. Now it says:" | "Jemand anderes hat das geändert, seit Sie die Seite geöffnet haben. Jetzt steht da:";
+    says_nothing_now: "(nothing)" | "(nichts)";
+    saving_replaces: "What you typed is kept below. Saving it now replaces those words." | "Was Sie getippt haben, steht noch unten. Wenn Sie es jetzt speichern, ersetzt es diese Worte.";
     size: "Size" | "Größe";
+    unique_size: "Without repeats" | "Ohne Doppeltes";
+    also_in: "Shared with" | "Geteilt mit";
     pushed: "Pushed" | "Gepusht";
     seen_in_registry: "(seen in the registry)" | "(in der Registry gesehen)";
     pull_this: "Pull this image" | "Dieses Image pullen";
@@ -223,6 +228,16 @@ sentences! {
 }
 
 impl super::Lang {
+    /// Which else hold a layer.
+    pub(crate) fn other_manifests(self, others: i64) -> String {
+        match (self, others) {
+            (Self::En, 1) => "1 other manifest".to_owned(),
+            (Self::En, n) => format!("{n} other manifests"),
+            (Self::De, 1) => "1 weiteren Manifest".to_owned(),
+            (Self::De, n) => format!("{n} weiteren Manifesten"),
+        }
+    }
+
     /// A span of time until now.
     pub(crate) fn last_days(self, days: i64) -> String {
         match (self, days) {

@@ -211,7 +211,7 @@ pub(super) fn body(feed: &Feed) -> Markup {
                 p { (t.feed_shows()) a href="/activity" { (t.show_everything()) } }
             }))
         } @else if feed.asked == Asked::default() {
-            (super::live::fresh("/activity", &self::feed(&feed.rows, &feed.registries, &feed.reader)))
+            (super::live::fresh("/activity", None, &self::feed(&feed.rows, &feed.registries, &feed.reader)))
         } @else if !feed.rows.is_empty() {
             (self::feed(&feed.rows, &feed.registries, &feed.reader))
         }

@@ -97,10 +97,12 @@ pub(super) fn listener(t: Lang, path: &str, since: u64) -> Markup {
     }
 }
 
-/// The part of a page that brings itself up to date.
-pub(super) fn fresh(path: &str, part: &Markup) -> Markup {
+/// The part of a page that brings itself up to date, together with `beside`: another part, by its
+/// `id`, that says the same in short.
+pub(super) fn fresh(path: &str, beside: Option<&str>, part: &Markup) -> Markup {
     html! {
         div id="fresh" hx-get=(path) hx-trigger="news" hx-select="#fresh" hx-swap="outerHTML"
+            hx-select-oob=[beside.map(|id| format!("#{id}"))]
             hx-headers=(r#"{"X-Portus-Unattended":"1"}"#) { (part) }
     }
 }

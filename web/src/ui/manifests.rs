@@ -167,13 +167,15 @@ const LINKS: [&str; 3] = [
 /// Configuration and layers, or the images of an index, which are pages of their own.
 pub(super) fn holds(reader: &Reader, path: &str, references: &[ReferenceRow]) -> Markup {
     let t = reader.lang;
+    // The images of an index are nobody else's layers.
+    let shares = references.iter().any(|part| part.holders > 0);
     html! {
         @if !references.is_empty() {
             h2 { (t.holds()) }
             (scroll(t.holds(), html! {
                 table.stack {
                     caption { (t.holds_caption()) }
-                    thead { tr { th scope="col" { (t.digest_title()) } th scope="col" { (t.media_type()) } th scope="col" { (t.platform()) } th.number scope="col" { (t.size()) } } }
+                    thead { tr { th scope="col" { (t.digest_title()) } th scope="col" { (t.media_type()) } th scope="col" { (t.platform()) } th.number scope="col" { (t.size()) } @if shares { th.number scope="col" { (t.also_in()) } } } }
                     tbody {
                         @for part in references {
                             tr {
@@ -185,6 +187,11 @@ pub(super) fn holds(reader: &Reader, path: &str, references: &[ReferenceRow]) ->
                                 td data-label=(t.media_type()) { (part.media_type.as_deref().unwrap_or(t.not_told())) }
                                 td data-label=(t.platform()) { (part.platform.as_deref().unwrap_or("–")) }
                                 td.number data-label=(t.size()) { (reader.bytes(part.size)) }
+                                @if shares {
+                                    td.number data-label=(t.also_in()) {
+                                        @match part.holders { 0 | 1 => "–", all => (t.other_manifests(all - 1)) }
+                                    }
+                                }
                             }
                         }
                     }

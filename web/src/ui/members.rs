@@ -11,7 +11,8 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::UiState;
-use super::components::{Field, csrf, textarea, wrong};
+use super::components::{Field, csrf};
+use super::described::{Described, typed};
 use super::forms::reason;
 use super::layout::Flash;
 use super::teams::{Head, body, members};
@@ -34,6 +35,8 @@ pub(super) struct About {
 pub(super) struct Change {
     #[serde(default)]
     description: String,
+    #[serde(default)]
+    was: String,
     #[serde(default)]
     name: String,
     #[serde(default)]
@@ -132,28 +135,24 @@ pub(super) async fn show_settings(
     Member(visitor): Member,
     Path(team): Path<String>,
 ) -> Result<Response, PageError> {
-    let page = settings(&ui, &visitor, &team, None).await?;
+    let page = settings(&ui, &visitor, &team).await?;
     Ok(visitor.show(&visitor.lang().settings_of(&page.head.row.name), settings_body(&page)))
 }
 
 /// What the page of settings shows.
 pub(super) struct Settings {
     pub(super) head: Head,
-    pub(super) wrong: Option<String>,
+    pub(super) described: Described,
     pub(super) may_delete: bool,
     pub(super) csrf: String,
 }
 
-async fn settings(
-    ui: &UiState,
-    visitor: &Visitor,
-    team: &str,
-    wrong: Option<String>,
-) -> Result<Settings, PageError> {
+async fn settings(ui: &UiState, visitor: &Visitor, team: &str) -> Result<Settings, PageError> {
     let head = Head::of(ui, visitor, team).await?;
     visitor.must(Action::ManageTeam, &head.resource())?;
     let may_delete = visitor.may(Action::DeleteTeam, &head.resource());
-    Ok(Settings { head, wrong, may_delete, csrf: visitor.csrf() })
+    let described = Described::of(&head.row.description);
+    Ok(Settings { head, described, may_delete, csrf: visitor.csrf() })
 }
 
 pub(super) fn settings_body(page: &Settings) -> Markup {
@@ -161,10 +160,9 @@ pub(super) fn settings_body(page: &Settings) -> Markup {
     let path = head.path();
     html! {
         (head.draw("settings"))
-        (wrong(page.wrong.as_deref()))
         form method="post" action=(format!("{path}/settings")) data-guard {
             (csrf(&page.csrf))
-            (textarea("description", t.description(), None, &head.row.description, None))
+            (page.described.draw(t, None))
             button.primary type="submit" { (t.save()) }
         }
         @if page.may_delete {
@@ -185,8 +183,18 @@ pub(super) async fn describe(
     SignedForm { by, form, headers }: SignedForm<Change>,
 ) -> Result<Response, PageError> {
     let visitor = Visitor::of("/teams", by, &headers);
-    let head = Head::of(&ui, &visitor, &team).await?;
-    let text = &form.description.trim().replace("\r\n", "\n");
+    // As everybody left it.
+    ui.followers.reached(visitor.viewer.graph().position()).await;
+    let page = settings(&ui, &visitor, &team).await?;
+    let again = |page: Settings, described: Described| {
+        let title = visitor.lang().settings_of(&page.head.row.name);
+        let status = described.status();
+        visitor.again_as(status, &title, settings_body(&Settings { described, ..page }))
+    };
+    let (text, head) = (&typed(&form.description), &page.head);
+    if let Some(clash) = Described::clash(text, &form.was, &head.row.description) {
+        return Ok(again(page, clash));
+    }
     let (desk, name) = (&ui.auth.desk, &head.team);
     let change =
         |caller: Caller| async move { wishes::describe(desk, &caller, name, text.clone()).await };
@@ -194,9 +202,8 @@ pub(super) async fn describe(
     match reason(visitor.lang(), done)? {
         Ok(written) => Ok(ui.done(written, &head.path(), Flash::Saved).await),
         Err(why) => {
-            let page = settings(&ui, &visitor, &team, Some(why)).await?;
-            let title = visitor.lang().settings_of(&page.head.row.name);
-            Ok(visitor.again(&title, settings_body(&page)))
+            let described = Described::refused(text, &head.row.description, why);
+            Ok(again(page, described))
         }
     }
 }

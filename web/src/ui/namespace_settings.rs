@@ -13,7 +13,8 @@ use projections::{Paging, namespaces, teams};
 use serde::Deserialize;
 
 use super::UiState;
-use super::components::{Field, csrf, select, textarea, wrong};
+use super::components::{Field, csrf, select, wrong};
+use super::described::{Described, typed};
 use super::forms::reason;
 use super::layout::Flash;
 use super::namespaces::{Head, OFFERED_TEAMS, Place, visibilities};
@@ -26,6 +27,8 @@ pub(super) struct Change {
     #[serde(default)]
     description: String,
     #[serde(default)]
+    was: String,
+    #[serde(default)]
     visibility: String,
     #[serde(default)]
     team: String,
@@ -36,6 +39,7 @@ pub(super) struct Change {
 /// What the page of settings shows.
 pub(super) struct Settings {
     pub(super) head: Head,
+    pub(super) described: Described,
     pub(super) wrong: Option<String>,
     pub(super) may_describe: bool,
     pub(super) may_show: bool,
@@ -81,6 +85,7 @@ async fn page(
         }
     }
     Ok(Settings {
+        described: Described::of(&head.row.description),
         wrong,
         may_describe: visitor.may(Action::EditNamespace, &place),
         may_show: visitor.may(Action::ChangeVisibility, &place),
@@ -101,7 +106,7 @@ pub(super) fn body(page: &Settings) -> Markup {
         @if page.may_describe {
             form method="post" action=(format!("{path}/-/settings")) data-guard {
                 (csrf(&page.csrf))
-                (textarea("description", t.description(), None, &head.row.description, None))
+                (page.described.draw(t, None))
                 button.primary type="submit" { (t.save()) }
             }
         }
@@ -169,7 +174,11 @@ pub(super) async fn submit(
     let viewer = &visitor.viewer;
     let done = match &place {
         Place::Settings(name) => {
-            let text = &form.description.trim().replace("\r\n", "\n");
+            let text = &typed(&form.description);
+            visitor.must(Action::EditNamespace, &resource)?;
+            if let Some(clash) = Described::clash(text, &form.was, &head.row.description) {
+                return again(ui, visitor, head, None, Some(clash)).await;
+            }
             let change = |caller: Caller| async move {
                 wishes::describe(desk, &caller, registry, name, text.clone()).await
             };
@@ -212,12 +221,27 @@ pub(super) async fn submit(
             let to = if matches!(place, Place::Team(_)) { "/namespaces".to_owned() } else { path };
             Ok(ui.done(written, &to, Flash::Saved).await)
         }
-        Err(why) => {
-            let title = t.settings_of(&head.row.name);
-            let page = page(ui, visitor, head, Some(why)).await?;
-            Ok(visitor.again(&title, body(&page)))
+        Err(why) if matches!(place, Place::Settings(_)) => {
+            let text = typed(&form.description);
+            let described = Described::refused(&text, &head.row.description, why);
+            again(ui, visitor, head, None, Some(described)).await
         }
+        Err(why) => again(ui, visitor, head, Some(why), None).await,
     }
+}
+
+async fn again(
+    ui: &UiState,
+    visitor: &Visitor,
+    head: Head,
+    wrong: Option<String>,
+    described: Option<Described>,
+) -> Result<Response, PageError> {
+    let title = visitor.lang().settings_of(&head.row.name);
+    let mut page = page(ui, visitor, head, wrong).await?;
+    let status = described.as_ref().map_or(StatusCode::UNPROCESSABLE_ENTITY, Described::status);
+    page.described = described.unwrap_or(page.described);
+    Ok(visitor.again_as(status, &title, body(&page)))
 }
 
 fn seen_team(visitor: &Visitor, name: &str) -> Option<TeamName> {

@@ -406,6 +406,8 @@ async fn act_place(
     }
     let SignedForm { by, form, headers } =
         SignedForm::<super::namespace_settings::Change>::from_request(request, ui).await?;
+    // As everybody left it.
+    ui.followers.reached(by.viewer.graph().position()).await;
     let row = namespaces::find(&ui.read, &registry, place.name(), &by.viewer.visible()).await?;
     let row = row.ok_or_else(PageError::not_found)?;
     let path = registries.namespace(registry.as_str(), row.name.as_str());

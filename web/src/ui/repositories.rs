@@ -34,6 +34,8 @@ use crate::texts::{Lang, thousands};
 
 /// Rows on one page.
 const ROWS: i64 = 100;
+/// Where the page says in short what the repository is like.
+const FACTS: &str = "facts";
 /// Rows of the feed of one repository.
 const HAPPENED: i64 = 50;
 
@@ -248,13 +250,16 @@ impl Head {
                 (beside)
             }
             @if !row.description.is_empty() && here == "tags" { (super::markdown::render(&row.description)) }
-            dl.facts {
+            dl.facts id=(FACTS) {
                 div { dt { (t.registry()) } dd { (self.registries.host(&row.registry).unwrap_or(&row.registry)) } }
                 @if let Some(holder) = &self.holder { div { dt { (t.belongs_to()) } dd { (holder) } } }
                 div { dt { (t.tags_title()) } dd { (thousands(row.tags)) } }
                 div { dt { (t.pulls_title()) } dd { (thousands(row.pulls)) } }
                 div { dt { (t.stars_title()) } dd { (thousands(row.stars)) } }
                 div { dt { (t.size()) } dd { (self.reader.bytes(Some(row.size))) } }
+                @if row.unique_size > 0 && row.unique_size < row.size {
+                    div { dt { (t.unique_size()) } dd { (self.reader.bytes(Some(row.unique_size))) } }
+                }
                 @if row.last_pull_at.is_some() { div { dt { (t.last_pull()) } dd { (self.reader.time_or_never(row.last_pull_at)) } } }
                 @if row.last_push_at.is_some() { div { dt { (t.last_push()) } dd { (last_push(&self.reader, row)) } } }
             }
@@ -378,7 +383,7 @@ pub(super) fn body(page: &Repository) -> Markup {
         (head.draw("tags", &star))
         @if let Some(since) = page.live {
             (super::live::listener(t, &format!("{path}/-/live"), since))
-            (super::live::fresh(&begin, &tags))
+            (super::live::fresh(&begin, Some(FACTS), &tags))
         } @else {
             (tags)
         }

@@ -26,6 +26,7 @@ use projections::teams::{MemberRow, TeamRow};
 use projections::users::UserRow;
 use serde_json::json;
 
+use super::described::Described;
 use super::manifests::Looked;
 use super::reader::Reader;
 use super::repositories::list;
@@ -81,6 +82,7 @@ fn repository(name: &str, text: &str) -> RepositoryRow {
         description: text.to_owned(),
         tags: 2,
         size: 187_340_000,
+        unique_size: 94_120_000,
         stars: 12,
         pulls: 48_211,
         pull_day: Some(20_780),
@@ -555,6 +557,7 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         media_type: Some(mine()),
         size: Some(1),
         platform: Some(mine()),
+        holders: 3,
     };
     let one_tag = |there: bool| tags::Tag {
         head: repository_head(lang, text),
@@ -722,6 +725,7 @@ fn changing(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
     };
     let space_settings = namespace_settings::Settings {
         head: namespace_head(lang, "team", text),
+        described: Described::of(text),
         wrong: Some(mine()),
         may_describe: true,
         may_show: true,
@@ -785,9 +789,10 @@ fn changing(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         next: full.then(mine),
         first: !full,
     };
+    let clash = || Described::clash(text, "another", &format!("{text} {text}")).unwrap_or_default();
     let team_settings = members::Settings {
         head: team_head(lang, text, true),
-        wrong: None,
+        described: clash(),
         may_delete: true,
         csrf: "token".to_owned(),
     };
@@ -826,8 +831,7 @@ fn changing(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
     };
     let described = settings::Settings {
         head: repository_head(lang, text),
-        description: mine(),
-        wrong: Some(mine()),
+        described: Described::refused(text, text, mine()),
         csrf: "token".to_owned(),
     };
     let mistyped = sign_up::Typed {

@@ -6,13 +6,14 @@ use commands::desk::Caller;
 use commands::repositories as wishes;
 use domain::access::Action;
 use domain::name::{RegistryName, RepositoryName};
-use http::StatusCode;
 use maud::{Markup, html};
 use projections::repositories;
 use serde::Deserialize;
 
 use super::UiState;
-use super::components::{csrf, textarea};
+use super::components::csrf;
+use super::described::{Described, typed};
+use super::forms::reason;
 use super::layout::Flash;
 use super::repositories::{Head, One, resource};
 use super::visitor::{Registries, Visitor};
@@ -23,6 +24,8 @@ use crate::error::PageError;
 #[derive(Deserialize)]
 struct Describe {
     description: String,
+    #[serde(default)]
+    was: String,
 }
 
 /// `GET /r/{name}/-/settings`
@@ -35,8 +38,7 @@ pub(super) fn show(
     let One { registry, row, registries } = one;
     let one = One { registry: registry.clone(), row: row.clone(), registries: registries.clone() };
     let page = Settings {
-        description: row.description.clone(),
-        wrong: None,
+        described: Described::of(&row.description),
         csrf: visitor.csrf(),
         head: Head::of(&visitor, one, name),
     };
@@ -53,38 +55,41 @@ pub(super) async fn submit(
 ) -> Result<Response, PageError> {
     let SignedForm { by, form, headers } =
         SignedForm::<Describe>::from_request(request, ui).await?;
+    // As everybody left it.
+    ui.followers.reached(by.viewer.graph().position()).await;
     let visible = by.viewer.visible();
     let row = repositories::find(&ui.read, &registry, &name, &visible).await?;
     let row = row.ok_or_else(PageError::not_found)?;
     let path = registries.repository(registry.as_str(), name.as_str());
     let visitor = Visitor::of(&format!("{path}/-/settings"), by, &headers);
-    let text = form.description.trim().replace("\r\n", "\n");
+    let text = typed(&form.description);
+    let resource = resource(&registry, &name);
+    let again = |described: Described, row| {
+        let (status, one) =
+            (described.status(), One { registry: registry.clone(), row, registries });
+        let head = Head::of(&visitor, one, &name);
+        let page = Settings { described, csrf: visitor.csrf(), head };
+        visitor.again_as(status, &visitor.lang().settings_of(name.as_str()), body(&page))
+    };
+    visitor.must(Action::EditRepository, &resource)?;
+    if let Some(clash) = Described::clash(&text, &form.was, &row.description) {
+        return Ok(again(clash, row));
+    }
     let (desk, registry_, name_, text_) = (&ui.auth.desk, &registry, &name, &text);
     let change = |caller: Caller| async move {
         wishes::describe(desk, &caller, registry_, name_, text_.clone()).await
     };
-    let resource = resource(&registry, &name);
-    match ui.act(&visitor.viewer, Action::EditRepository, &resource, change).await {
+    let done = ui.act(&visitor.viewer, Action::EditRepository, &resource, change).await;
+    match reason(visitor.lang(), done)? {
         Ok(written) => Ok(ui.done(written, &path, Flash::Saved).await),
-        Err(PageError::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, text: why }) => {
-            let one = One { registry, row, registries };
-            let page = Settings {
-                description: text,
-                wrong: Some(why.in_words(visitor.lang())),
-                csrf: visitor.csrf(),
-                head: Head::of(&visitor, one, &name),
-            };
-            Ok(visitor.again(&visitor.lang().settings_of(name.as_str()), body(&page)))
-        }
-        Err(other) => Err(other),
+        Err(why) => Ok(again(Described::refused(&text, &row.description, why), row)),
     }
 }
 
 /// What the page shows.
 pub(super) struct Settings {
     pub(super) head: Head,
-    pub(super) description: String,
-    pub(super) wrong: Option<String>,
+    pub(super) described: Described,
     pub(super) csrf: String,
 }
 
@@ -94,7 +99,7 @@ pub(super) fn body(page: &Settings) -> Markup {
         (page.head.draw("settings", &html! {}))
         form method="post" action=(format!("{}/-/settings", page.head.path())) data-guard {
             (csrf(&page.csrf))
-            (textarea("description", t.description(), Some(t.description_hint()), &page.description, page.wrong.as_deref()))
+            (page.described.draw(t, Some(t.description_hint())))
             button.primary type="submit" { (t.save()) }
         }
     }

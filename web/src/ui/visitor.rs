@@ -122,7 +122,12 @@ impl Visitor {
 
     /// The page again, with what is wrong in it.
     pub(super) fn again(&self, title: &str, body: Markup) -> Response {
-        (StatusCode::UNPROCESSABLE_ENTITY, page(&self.frame, title, body)).into_response()
+        self.again_as(StatusCode::UNPROCESSABLE_ENTITY, title, body)
+    }
+
+    /// As [`Self::again`], under another status.
+    pub(super) fn again_as(&self, status: StatusCode, title: &str, body: Markup) -> Response {
+        (status, page(&self.frame, title, body)).into_response()
     }
 
     /// Whether the viewer may do something.

@@ -42,9 +42,15 @@
   }
 
   // An open page hears that something has happened. It shows it, unless somebody is at work there:
-  // then it says so, and moves nothing.
-  const busy = (part) => part.contains(document.activeElement) || part.matches(":hover")
-    || !document.getSelection().isCollapsed || window.scrollY > 100;
+  // then it says so, and moves nothing. A pointer that was left lying is nobody.
+  let pointed = -Infinity;
+  document.addEventListener("pointermove", () => { pointed = performance.now(); });
+  const marked = (part) => {
+    const chosen = document.getSelection();
+    return !chosen.isCollapsed && chosen.containsNode(part, true);
+  };
+  const busy = (part) => part.contains(document.activeElement) || marked(part)
+    || (part.matches(":hover") && performance.now() - pointed < 5000) || window.scrollY > 100;
   for (const live of document.querySelectorAll("[data-live]")) {
     let asked = false;
     const source = new EventSource(live.dataset.live);
