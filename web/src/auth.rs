@@ -24,6 +24,7 @@ use jiff::Timestamp;
 use projections::access::{AccessGraph, Sights, Stale};
 
 pub use csrf::{CSRF_HEADER, External, SignedForm, guard};
+pub(crate) use extract::Found;
 pub use extract::{ApiCaller, MaybeSignedIn, SignedIn};
 pub(crate) use header::PORTUS_AUTH;
 pub use preferences::{MAX_LOOK_BYTES, Preferences, Theme, is_zone};

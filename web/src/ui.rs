@@ -73,7 +73,6 @@ use tower_http::compression::CompressionLayer;
 use crate::api::Followers;
 use crate::auth::{Auth, guard};
 use crate::config::Source;
-use crate::error::PageError;
 use crate::health::Health;
 use crate::mail::ResetDesk;
 use crate::registry::signer::Signer;
@@ -209,8 +208,8 @@ pub fn router(state: UiState) -> Router {
         .route("/users/sign_up", get(sign_up::show))
         .route("/users/password/new", get(password::show))
         .route("/assets/{file}", get(assets::file))
-        .fallback(|| async { PageError::not_found() })
-        .method_not_allowed_fallback(errors::method_not_allowed)
+        .fallback(errors::no_page)
+        .method_not_allowed_fallback(errors::no_method)
         .layer(from_fn_with_state(state.auth.clone(), guard))
         .layer(from_fn(errors::frame))
         .layer(from_fn_with_state(state.auth.external.clone(), headers::secure))

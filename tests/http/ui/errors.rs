@@ -31,6 +31,33 @@ async fn ask(browser: &mut Browser, request: RequestBuilder, lang: &str) -> Page
 }
 
 #[tokio::test]
+async fn whoever_is_signed_in_is_so_on_the_pages_of_errors_too() {
+    let site = Site::start().await;
+    site.register("bob").await;
+    let mut bob = signed_in(&site, "bob").await;
+    for (method, path, status) in [
+        (Method::GET, "/nothing-here", 404),
+        (Method::GET, "/r/absent/app", 404),
+        (Method::GET, "/admin", 403),
+        (Method::DELETE, "/search", 405),
+        (Method::GET, "/sign-out", 405),
+    ] {
+        let request = bob.request(method, path);
+        let page = ask(&mut bob, request, "en").await;
+        let at = format!("{path}: {}", page.text);
+        assert_eq!(page.status.as_u16(), status, "{at}");
+        assert!(page.attributes("header a", "href").contains(&"/me".to_owned()), "{at}");
+        assert!(!page.attributes("header a", "href").contains(&"/sign-in".to_owned()), "{at}");
+        assert!(!page.words().contains("You may see this"), "{at}");
+    }
+    let mut nobody = Browser::new(&site.url);
+    let request = nobody.request(Method::GET, "/nothing-here");
+    let page = ask(&mut nobody, request, "en").await;
+    assert_eq!(page.status.as_u16(), 404, "{}", page.text);
+    assert!(page.attributes("header a", "href").contains(&"/sign-in".to_owned()), "{}", page.text);
+}
+
+#[tokio::test]
 async fn every_error_is_a_page_in_both_languages() {
     let site = Site::start_with(&[("signup.enabled", "true")]).await;
     site.register("bob").await;

@@ -1,5 +1,7 @@
 //! The extractors.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::extract::{FromRef, FromRequestParts};
 use commands::desk::Origin;
 use domain::access::Subject;
@@ -32,6 +34,18 @@ pub struct MaybeSignedIn {
     pub session: Option<Session>,
 }
 
+/// Where the extractors leave whom they found, for layers that draw an answer after the handler has
+/// refused: a layer puts an empty one among the request's extensions, and reads it afterwards.
+#[derive(Clone, Default)]
+pub(crate) struct Found(Arc<OnceLock<MaybeSignedIn>>);
+
+impl Found {
+    /// Whoever asked; nobody where nothing asked for them.
+    pub(crate) fn get(&self) -> Option<&MaybeSignedIn> {
+        self.0.get()
+    }
+}
+
 /// Whoever asks over REST: by password, application token, session, or nobody.
 #[derive(Clone)]
 pub struct ApiCaller {
@@ -57,7 +71,14 @@ where
                 return_to: return_to(parts),
                 forget: Some(auth.sessions.take_back()),
             }),
-            BySession::Live(live) => Ok(Self { viewer: live.viewer, session: Some(live.session) }),
+            BySession::Live(live) => {
+                let this = Self { viewer: live.viewer, session: Some(live.session) };
+                if let Some(Found(found)) = parts.extensions.get() {
+                    // A second extractor of the same request finds the same.
+                    let _ = found.set(this.clone());
+                }
+                Ok(this)
+            }
         }
     }
 }

@@ -86,7 +86,7 @@ impl PageError {
             Form::SignIn | Form::Unauthorized => Self::SignIn { return_to: None, forget: None },
             Form::NotFound => Self::not_found(),
             Form::Forbidden | Form::Omit | Form::Partial => {
-                Self::new(StatusCode::FORBIDDEN, Lang::may_not_change)
+                Self::new(StatusCode::FORBIDDEN, Lang::may_not)
             }
         }
     }

@@ -15,7 +15,8 @@ words! {
     error_other: "This did not work" | "Das ging nicht";
 
     nothing_here: "There is nothing here, or it is not for you." | "Hier ist nichts, oder es ist nicht für Sie.";
-    may_not_change: "You may see this, but not change it." | "Sie dürfen das sehen, aber nicht ändern.";
+    may_not: "You may not do this. Whoever administers this service, or owns the team, can give you the right."
+        | "Das dürfen Sie nicht. Wer diesen Dienst verwaltet oder das Team besitzt, kann Ihnen das Recht geben.";
     method_text: "This address does not take this kind of request. Open it with a link or from a form."
         | "Diese Adresse nimmt solche Anfragen nicht an. Öffnen Sie sie über einen Link oder ein Formular.";
     bad_request: "Something about this request is not right. Go back, and try it anew."

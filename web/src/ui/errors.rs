@@ -4,7 +4,7 @@ use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, LINK};
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, LINK};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -12,8 +12,8 @@ use maud::{Markup, html};
 use super::headers::harden;
 use super::layout::{Frame, page};
 use super::reader::Reader;
-use super::visitor::accept_language;
-use crate::auth::{External, Preferences};
+use super::visitor::{Visitor, accept_language};
+use crate::auth::{External, Found, MaybeSignedIn, Preferences};
 use crate::client::RequestId;
 use crate::error::{PageError, Problem};
 use crate::texts::Lang;
@@ -23,7 +23,7 @@ const PROBLEM: &str = "application/problem+json";
 
 /// A layer that draws [`PageError`] in the pages' own frame, and sends those who want JSON to the
 /// REST interface.
-pub(super) async fn frame(request: Request, next: Next) -> Response {
+pub(super) async fn frame(mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let id = request.extensions().get::<RequestId>().cloned();
     if wants_json(request.headers()) && !path.starts_with("/assets/") {
@@ -31,6 +31,10 @@ pub(super) async fn frame(request: Request, next: Next) -> Response {
     }
     let look = Preferences::of_cookie(request.headers());
     let reader = Reader::of(&look, accept_language(request.headers()), Timestamp::UNIX_EPOCH);
+    let language = request.headers().get_all(ACCEPT_LANGUAGE).iter().cloned();
+    let headers: HeaderMap = language.map(|value| (ACCEPT_LANGUAGE, value)).collect();
+    let found = Found::default();
+    request.extensions_mut().insert(found.clone());
     let mut response = next.run(request).await;
     // What axum itself refuses, such as a form that is none, gets a page as well.
     let bare = !response.headers().contains_key(CONTENT_TYPE)
@@ -38,13 +42,18 @@ pub(super) async fn frame(request: Request, next: Next) -> Response {
             .headers()
             .get(CONTENT_TYPE)
             .is_some_and(|kind| kind.to_str().is_ok_and(|kind| kind.starts_with("text/plain")));
+    let mut frame = Frame { path: path.clone(), reader, look, ..Frame::default() };
+    if let Some(MaybeSignedIn { viewer, session }) = found.get() {
+        frame = Visitor::at(&path, &headers, viewer.clone(), session.clone()).frame;
+    }
     let text = match response.extensions().get::<PageError>() {
-        Some(PageError::Refused { text, .. }) => text.in_words(reader.lang),
+        Some(PageError::Refused { text, .. }) => text.in_words(frame.reader.lang),
         Some(PageError::SignIn { .. }) => return response,
-        None if bare && response.status().is_client_error() => reader.lang.bad_request().to_owned(),
+        None if bare && response.status().is_client_error() => {
+            frame.reader.lang.bad_request().to_owned()
+        }
         None => return response,
     };
-    let frame = Frame { path, reader, look, ..Frame::default() };
     let (status, t) = (response.status(), frame.reader.lang);
     let body = page(&frame, title(t, status), body(t, status, &text, id.as_ref()));
     let drawn = (status, body).into_response();
@@ -115,6 +124,16 @@ fn wordless(status: StatusCode, text: &str, id: Option<&RequestId>) -> String {
 /// Another method than the page has.
 pub(super) async fn method_not_allowed() -> PageError {
     PageError::new(StatusCode::METHOD_NOT_ALLOWED, Lang::method_text)
+}
+
+/// An address that no page has. Who asks is looked up for the frame's sake alone.
+pub(super) async fn no_page(_: Result<Visitor, PageError>) -> PageError {
+    PageError::not_found()
+}
+
+/// Another method than any page at this address has.
+pub(super) async fn no_method(_: Result<Visitor, PageError>) -> PageError {
+    method_not_allowed().await
 }
 
 fn title(t: Lang, status: StatusCode) -> &'static str {

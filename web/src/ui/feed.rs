@@ -35,7 +35,7 @@ pub(super) fn feed(rows: &[ActivityRow], registries: &Registries, reader: &Reade
                 @if let [first, .., last] = run && run.len() >= BURST {
                     li {
                         div.sentence { (burst(reader, run, registries)) }
-                        div.about { (reader.time(first.occurred_at)) " – " (reader.time(last.occurred_at)) }
+                        div.about { (span(reader, first, last)) }
                         details.more {
                             summary { (t.show_each(run.len())) }
                             ol.feed { @for row in run { (one(row, registries, reader)) } }
@@ -46,6 +46,16 @@ pub(super) fn feed(rows: &[ActivityRow], registries: &Registries, reader: &Reade
                 }
             }
         }
+    }
+}
+
+/// From when to when a burst lasted; one time where both would read the same.
+fn span(reader: &Reader, first: &ActivityRow, last: &ActivityRow) -> Markup {
+    html! {
+        @if reader.says(first.occurred_at) != reader.says(last.occurred_at) {
+            (reader.time(last.occurred_at)) " – "
+        }
+        (reader.time(first.occurred_at))
     }
 }
 
@@ -101,12 +111,41 @@ fn path(row: &ActivityRow) -> String {
     format!("/activity/{}", number(row).replace('/', "."))
 }
 
+/// A rule as it is recorded, the role in a team that it was decided on in the reader's language.
+fn in_words(t: Lang, rule: &str) -> String {
+    let member = rule.strip_suffix(')').and_then(|rule| rule.split_once(" ("));
+    let member = member.and_then(|(name, ground)| Some((name, ground.split_once(" of team ")?)));
+    match member {
+        Some((name, (role, team))) => {
+            format!("{name} ({})", t.access_member(t.role_word(role), team))
+        }
+        None => rule.to_owned(),
+    }
+}
+
 /// The rule that decided, with its sentence; behind it may stand what it was decided on, as in
 /// `delete (contributor of team crew)`.
 pub(super) fn because(t: Lang, rule: &str) -> Markup {
     let name = rule.split(' ').next().unwrap_or(rule);
     let known = Rule::EVERY.iter().find(|known| known.as_str() == name);
+    let rule = &in_words(t, rule);
     html! {
         span { @match known { Some(known) => (t.because(&rule, &t.rule(*known))), None => code { (rule) } } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_rule_stood_on_is_in_the_readers_language() {
+        let said = |t, rule| because(t, rule).into_string();
+        let german = said(Lang::De, "push (viewer of team platform)");
+        assert!(german.contains("push (Betrachter im Team platform)"), "{german}");
+        let english = said(Lang::En, "push (viewer of team platform)");
+        assert!(english.contains("push (viewer of team platform)"), "{english}");
+        // What is not known stays as it is recorded.
+        assert!(said(Lang::De, "later (by chance)").contains("later (by chance)"));
     }
 }

@@ -115,9 +115,14 @@ impl Reader {
         let utc = at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
         let machine = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let own = self.local(at);
-        let text = if self.exact { own.clone() } else { self.ago(at) };
+        let text = self.says(at);
         let title = if own == utc { utc } else { format!("{own} · {utc}") };
         html! { time datetime=(machine) title=(title) { (text) } }
+    }
+
+    /// A time as its text alone, as they like to read it.
+    pub(super) fn says(&self, at: Timestamp) -> String {
+        if self.exact { self.local(at) } else { self.ago(at) }
     }
 
     /// A time with its time of day, in their zone.

@@ -81,7 +81,13 @@ impl Visitor {
         Self::at(path, headers, by.viewer, Some(by.session))
     }
 
-    fn at(path: &str, headers: &HeaderMap, viewer: Viewer, session: Option<Session>) -> Self {
+    /// Whoever asked for `path`, for a page that is drawn for them.
+    pub(super) fn at(
+        path: &str,
+        headers: &HeaderMap,
+        viewer: Viewer,
+        session: Option<Session>,
+    ) -> Self {
         let look = match &session {
             Some(session) => session.preferences.clone(),
             None => Preferences::of_cookie(headers),
