@@ -243,7 +243,12 @@ async fn what_one_may_not_see_answers_byte_for_byte_as_what_is_not_there() {
                 .map(|(name, value)| format!("{name}: {value:?}"))
                 .collect();
             headers.sort();
-            answers.push((page.status, headers, page.text.replace(&id, "ID")));
+            // The form token is masked anew in each page, at one length.
+            let mut text = page.text.replace(&id, "ID");
+            for token in page.attributes("input[name=csrf]", "value") {
+                text = text.replace(&token, "TOKEN");
+            }
+            answers.push((page.status, headers, text));
         }
         assert_eq!(answers[0], answers[1], "{method} {path}");
         assert_eq!(answers[0].0, 404, "{method} {path}");
