@@ -62,9 +62,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Redirect;
 use axum::routing::{get, post};
 use commands::bootstrap::BootstrapSecret;
 use domain::name::RegistryName;
+use http::Uri;
 use projections::ReadModels;
 use projections::runner::Runner;
 use projections::search::SearchIndex;
@@ -169,9 +171,9 @@ pub fn router(state: UiState) -> Router {
         .route("/teams/{team}/activity", get(teams::show_activity))
         .route("/teams/{team}/settings", get(members::show_settings).post(members::describe))
         .route("/teams/{team}/delete", get(members::show_delete).post(members::delete))
-        .route("/teams/{team}/members", post(members::add))
-        .route("/teams/{team}/members/role", post(members::change))
-        .route("/teams/{team}/members/remove", post(members::remove))
+        .route("/teams/{team}/members", get(up::<2>).post(members::add))
+        .route("/teams/{team}/members/role", get(up::<2>).post(members::change))
+        .route("/teams/{team}/members/remove", get(up::<2>).post(members::remove))
         .route("/u/{user}", get(people::show))
         .route("/activity", get(activity::show))
         .route("/activity/live", get(live::feed))
@@ -179,23 +181,23 @@ pub fn router(state: UiState) -> Router {
         .route("/activity/{event}", get(activity::show_one))
         .route("/me", get(me::show).post(me::submit))
         .route("/me/tokens", get(tokens::show).post(tokens::create))
-        .route("/me/tokens/revoke", post(tokens::revoke))
+        .route("/me/tokens/revoke", get(up::<2>).post(tokens::revoke))
         .route("/me/security", get(security::show))
-        .route("/me/password", post(security::change_password))
-        .route("/me/sessions/others", post(security::end_others))
-        .route("/me/sessions/end", post(security::end_one))
+        .route("/me/password", get(to_security).post(security::change_password))
+        .route("/me/sessions/others", get(to_security).post(security::end_others))
+        .route("/me/sessions/end", get(to_security).post(security::end_one))
         .route("/me/preferences", get(preferences::show).post(preferences::submit))
         .route("/admin", get(admin::show))
         .route("/admin/users", get(admin_users::list))
         .route("/admin/users/new", get(admin_users::show_new).post(admin_users::create))
         .route("/admin/users/{user}", get(admin_users::show))
-        .route("/admin/users/{user}/{wish}", post(admin_users::change))
+        .route("/admin/users/{user}/{wish}", get(up::<3>).post(admin_users::change))
         .route("/admin/registries", get(admin_registries::list).post(admin_registries::create))
         .route(
             "/admin/registries/{name}",
             get(admin_registries::show).post(admin_registries::change),
         )
-        .route("/admin/registries/{name}/secret", post(admin_registries::rotate))
+        .route("/admin/registries/{name}/secret", get(up::<3>).post(admin_registries::rotate))
         .route("/admin/registries/{name}/test", post(admin_registries::test))
         .route("/admin/keys", get(admin::show_keys))
         .route("/help", get(help::show))
@@ -217,4 +219,15 @@ pub fn router(state: UiState) -> Router {
         .layer(packed::compress())
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .with_state(state)
+}
+
+/// Where a form goes that is answered with a page, that page's address may be opened again: it leads
+/// to what has the form, the first so many parts of its path.
+async fn up<const PARTS: usize>(uri: Uri) -> Redirect {
+    let parts = uri.path().split('/').take(PARTS + 1);
+    Redirect::to(&parts.collect::<Vec<_>>().join("/"))
+}
+
+async fn to_security() -> Redirect {
+    Redirect::to("/me/security")
 }

@@ -255,3 +255,32 @@ async fn what_one_may_not_see_answers_byte_for_byte_as_what_is_not_there() {
     }
     site.stop().await;
 }
+
+/// Whoever loads a page again that answered a form comes to where the form is.
+#[tokio::test]
+async fn where_a_form_goes_leads_back_to_it() {
+    let site = Site::start().await;
+    site.register("alice").await;
+    team(&site, "crew", "alice", Visibility::Private).await;
+    let mut alice = signed_in(&site, "alice").await;
+    for (path, to) in [
+        ("/teams/crew/members", "/teams/crew"),
+        ("/teams/crew/members/role", "/teams/crew"),
+        ("/teams/crew/members/remove", "/teams/crew"),
+        ("/me/tokens/revoke", "/me/tokens"),
+        ("/me/password", "/me/security"),
+        ("/me/sessions/end", "/me/security"),
+        ("/me/sessions/others", "/me/security"),
+    ] {
+        let page = alice.open(path).await;
+        assert_eq!((page.status.as_u16(), page.path.as_str()), (200, to), "{path}");
+    }
+    let mut admin = signed_in(&site, ADMINISTRATOR).await;
+    for (path, to) in [
+        ("/admin/users/alice/enable", "/admin/users/alice"),
+        ("/admin/registries/main/secret", "/admin/registries/main"),
+    ] {
+        assert_eq!(admin.open(path).await.path, to);
+    }
+    site.stop().await;
+}

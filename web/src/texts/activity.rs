@@ -94,7 +94,7 @@ words! {
     outcome: "Outcome" | "Ergebnis";
     repository: "Repository" | "Repository";
     everything: "Everything" | "Alles";
-    any: "Any" | "Jedes";
+    any: "Any" | "Beliebig";
     filter: "Filter" | "Filtern";
     clear: "Clear" | "Zurücksetzen";
     nothing_fits: "Nothing that you may see fits." | "Nichts, was Sie sehen dürfen, passt.";
