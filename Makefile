@@ -44,6 +44,7 @@ contract: ## schemathesis over everything that the REST interface says of itself
 
 screenshots: ## the pictures of the documents, from a real service in a real Chromium
 	@.ci/packages test
+	@cargo build --locked -p web
 	@PORTUS_TEST_SCREENSHOTS=$(CURDIR)/docs/screenshots cargo test -p tests --locked --test browser -- pictures tour
 
 bench: ## the figures of docs/benchmarks.md, on this machine (release build; some minutes)

@@ -84,7 +84,7 @@ row! {
         pub size: Option<i64>,
         /// `os/architecture`.
         pub platform: Option<String>,
-        /// Live manifests of the repository that hold it; 0 for the images of an index.
+        /// Live manifests of the repository that reference it, or are it.
         pub holders: i64,
     }
 }

@@ -206,28 +206,26 @@ async fn count(pool: &PgPool, sql: &'static str) -> i64 {
 }
 
 /// What is told beside a repository or namespace but is not what the rows say.
-const WRONG_SUMS: [&str; 8] = [
+const WRONG_SUMS: [&str; 7] = [
     "SELECT count(*) FROM read_content.repositories r WHERE tags <>
        (SELECT count(*) FROM read_content.tags t WHERE t.live AND t.registry = r.registry
           AND t.repository = r.name)",
     "SELECT count(*) FROM read_content.repositories r WHERE size <>
        (SELECT coalesce(sum(m.total_size), 0) FROM read_content.manifests m WHERE m.live
           AND m.registry = r.registry AND m.repository = r.name)",
-    "SELECT count(*) FROM read_content.repositories r WHERE unique_size <>
-       (SELECT coalesce(sum(m.size), 0) FROM read_content.manifests m WHERE m.live
-          AND m.registry = r.registry AND m.repository = r.name)
-       + (SELECT coalesce(sum(b.size), 0) FROM
-           (SELECT DISTINCT f.digest, f.size FROM read_content.manifest_references f
-            JOIN read_content.manifests m ON m.digest = f.parent AND m.registry = f.registry
-              AND m.repository = f.repository
-            WHERE m.live AND m.kind <> 'index' AND f.registry = r.registry
-              AND f.repository = r.name) b)",
-    "SELECT count(*) FROM read_content.blobs b WHERE holders <>
-       (SELECT count(DISTINCT m.digest) FROM read_content.manifest_references f
-        JOIN read_content.manifests m ON m.digest = f.parent AND m.registry = f.registry
-          AND m.repository = f.repository
-        WHERE m.live AND m.kind <> 'index' AND f.registry = b.registry
-          AND f.repository = b.repository AND f.digest = b.digest AND f.size = b.size)",
+    "WITH held AS (SELECT m.registry, m.repository, m.digest AS holder, m.digest, m.size
+           FROM read_content.manifests m WHERE m.live AND m.size IS NOT NULL
+         UNION SELECT m.registry, m.repository, m.digest, f.digest, f.size
+           FROM read_content.manifests m JOIN read_content.manifest_references f
+             ON f.registry = m.registry AND f.repository = m.repository AND f.parent = m.digest
+           WHERE m.live AND f.size IS NOT NULL),
+       blob AS (SELECT registry, repository, digest, size, count(*) AS holders FROM held
+         GROUP BY registry, repository, digest, size)
+     SELECT (SELECT count(*) FROM blob NATURAL FULL JOIN read_content.blobs b
+          WHERE b.holders IS NULL OR blob.holders IS NULL)
+       + (SELECT count(*) FROM read_content.repositories r WHERE unique_size <>
+          (SELECT coalesce(sum(size), 0) FROM blob
+            WHERE blob.registry = r.registry AND blob.repository = r.name))",
     "SELECT count(*) FROM read_content.repositories r WHERE stars <>
        (SELECT count(*) FROM read_directory.stars s WHERE s.registry = r.registry
           AND s.repository = r.name)",

@@ -1,5 +1,5 @@
-//! Which blobs the live manifests of a repository hold, and how many of them hold each: what they
-//! share takes room once.
+//! Which blobs the live manifests of a repository hold, themselves among them, and how many of them
+//! hold each: what they share takes room once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,31 +23,30 @@ impl Desk {
         let mut changed = Vec::new();
         for (old, new) in self.manifests.pairs() {
             let Some(key) = new.or(old).map(ManifestRow::key) else { continue };
-            let (was, is) = (holds(old), holds(new));
-            if was != is || (is && told.contains_key(&key)) {
+            let (was, is) = (old.filter(|row| row.live), new.filter(|row| row.live));
+            let size = |row: Option<&ManifestRow>| row.and_then(|row| row.size);
+            let same = was.is_some() == is.is_some() && size(was) == size(is);
+            if !same || (is.is_some() && told.contains_key(&key)) {
                 // Of what nobody told references before, none are stored.
                 let stored = old.is_some_and(|old| old.total_size.is_some());
-                changed.push((key, was, is, stored));
+                changed.push((key, was.cloned(), is.cloned(), stored));
             }
         }
         let stored = changed.iter().filter(|(.., stored)| *stored).map(|(key, ..)| key);
         let stored = stored_references(db, stored.collect()).await?;
         let mut holders: BTreeMap<BlobKey, i64> = BTreeMap::new();
+        let mut count = |row: &Option<ManifestRow>, references: &References, change: i64| {
+            for blob in row.iter().flat_map(|row| held(row, references)) {
+                *holders.entry(blob).or_default() += change;
+            }
+        };
         for (key, was, is, _) in &changed {
             let mut references = stored.get(key).cloned().unwrap_or_default();
-            if *was {
-                blobs(&references)
-                    .into_iter()
-                    .for_each(|blob| *holders.entry(blob).or_default() -= 1);
-            }
+            count(was, &references, -1);
             if let Some(told) = told.get(key) {
                 references.extend(told.iter().map(|(place, row)| (*place, row.clone())));
             }
-            if *is {
-                blobs(&references)
-                    .into_iter()
-                    .for_each(|blob| *holders.entry(blob).or_default() += 1);
-            }
+            count(is, &references, 1);
         }
         holders.retain(|_, change| *change != 0);
         holders.keys().cloned().for_each(|blob| self.blobs.want(blob));
@@ -68,12 +67,6 @@ impl Desk {
         }
         told
     }
-}
-
-/// Whether what it references takes room for its sake. The images of an index are manifests
-/// themselves, and count as such.
-fn holds(row: Option<&ManifestRow>) -> bool {
-    row.is_some_and(|manifest| manifest.live && manifest.kind != "index")
 }
 
 async fn stored_references(
@@ -101,15 +94,17 @@ fn parent(row: &ReferenceRow) -> ManifestKey {
     }
 }
 
-/// Each once, however often a manifest names it.
-fn blobs(references: &References) -> BTreeSet<BlobKey> {
-    let blob = |row: &ReferenceRow| {
+/// The manifest itself and what it references, each once. An image that an index references is the
+/// same blob as that image itself.
+fn held(manifest: &ManifestRow, references: &References) -> BTreeSet<BlobKey> {
+    let blob = |digest: &String, size: Option<i64>| {
         Some(BlobKey {
-            registry: row.registry.clone(),
-            repository: row.repository.clone(),
-            digest: row.digest.clone(),
-            size: row.size?,
+            registry: manifest.registry.clone(),
+            repository: manifest.repository.clone(),
+            digest: digest.clone(),
+            size: size?,
         })
     };
-    references.values().filter_map(blob).collect()
+    let own = blob(&manifest.digest, manifest.size);
+    references.values().filter_map(|row| blob(&row.digest, row.size)).chain(own).collect()
 }

@@ -34,10 +34,6 @@ impl Desk {
             if let Some(manifest) = new.or(old) {
                 let sums = sums.entry(key(&manifest.registry, &manifest.repository)).or_default();
                 sums.size = sums.size.saturating_add(weight(new).saturating_sub(weight(old)));
-                let own = |row: Option<&super::ManifestRow>| {
-                    row.filter(|manifest| manifest.live).and_then(|m| m.size).unwrap_or(0)
-                };
-                sums.unique = sums.unique.saturating_add(own(new).saturating_sub(own(old)));
             }
         }
         for (old, new) in self.blobs.pairs() {

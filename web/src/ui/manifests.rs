@@ -167,8 +167,12 @@ const LINKS: [&str; 3] = [
 /// Configuration and layers, or the images of an index, which are pages of their own.
 pub(super) fn holds(reader: &Reader, path: &str, references: &[ReferenceRow]) -> Markup {
     let t = reader.lang;
-    // The images of an index are nobody else's layers.
-    let shares = references.iter().any(|part| part.holders > 0);
+    // The images of an index are manifests of their own.
+    let others = |part: &ReferenceRow| match is_manifest(part.media_type.as_deref()) {
+        true => 0,
+        false => part.holders - 1,
+    };
+    let shares = references.iter().any(|part| others(part) > 0);
     html! {
         @if !references.is_empty() {
             h2 { (t.holds()) }
@@ -189,7 +193,7 @@ pub(super) fn holds(reader: &Reader, path: &str, references: &[ReferenceRow]) ->
                                 td.number data-label=(t.size()) { (reader.bytes(part.size)) }
                                 @if shares {
                                     td.number data-label=(t.also_in()) {
-                                        @match part.holders { 0 | 1 => "–", all => (t.other_manifests(all - 1)) }
+                                        @match others(part) { ..=0 => "–", others => (t.other_manifests(others)) }
                                     }
                                 }
                             }
