@@ -5,6 +5,7 @@ use domain::namespace::Visibility;
 use domain::registry::ContentEvent;
 use tests::site::Site;
 
+use super::browser::Page;
 use super::{person, push, pushed, record, signed_in, team};
 
 #[tokio::test]
@@ -203,6 +204,51 @@ async fn only_manifests_that_a_manifest_holds_are_linked() {
     let links = page.attributes("tbody a", "href");
     assert_eq!(links.len(), 1, "{links:?}");
     assert_eq!(alice.open(&links[0]).await.status, 200);
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn what_images_share_is_counted_once_and_said_of_each_layer() {
+    let site = Site::start().await;
+    site.register("alice").await;
+    team(&site, "crew", "alice", Visibility::Private).await;
+    let image = |tag: &str, layers: [&str; 2]| {
+        let mut image = pushed(&format!("crew/app:{tag}"));
+        if let ContentEvent::ManifestPushed { references, size, .. } = &mut image {
+            *size = Some(1_000_000);
+            *references = layers
+                .map(|layer| Descriptor {
+                    media_type: Some("application/vnd.oci.image.layer.v1.tar+gzip".to_owned()),
+                    digest: super::digest(layer),
+                    size: Some(20_000_000),
+                    platform: None,
+                })
+                .to_vec();
+        }
+        image
+    };
+    for (tag, layers) in [("1", ["base", "one"]), ("2", ["base", "two"]), ("3", ["base", "two"])] {
+        record(&site, person("alice"), image(tag, layers)).await;
+    }
+    let mut alice = signed_in(&site, "alice").await;
+    let sizes = |page: &Page| -> Vec<String> {
+        let facts = page.all("#facts > div").into_iter();
+        facts.filter(|fact| fact.starts_with("Size") || fact.starts_with("Without")).collect()
+    };
+    let page = alice.open("/r/crew/app").await;
+    // Three times a manifest and two layers; then three manifests and three layers.
+    assert_eq!(sizes(&page), ["Size123.0 MB", "Without repeats63.0 MB"]);
+    let one = super::digest("crew/app:1");
+    let page = alice.open(&format!("/r/crew/app/-/manifests/{one}")).await;
+    let shared: Vec<String> = page.all("td[data-label='Shared with']");
+    assert_eq!(shared, ["2 other manifests", "–"]);
+
+    let (registry, repository) = (super::registry(), super::repo("crew/app"));
+    let gone = ContentEvent::Deleted { registry, repository, digest: one };
+    record(&site, person("alice"), gone).await;
+    let page = alice.open("/r/crew/app").await;
+    // Both that are left hold the same layers.
+    assert_eq!(sizes(&page), ["Size82.0 MB", "Without repeats42.0 MB"]);
     site.stop().await;
 }
 

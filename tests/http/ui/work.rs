@@ -139,6 +139,16 @@ const PAGES: &[(&str, Pages)] = &[
     ("/users/sign_up", Not("the same page as /sign-up")),
     ("/users/password/new", Not("the same page as /password")),
     ("/assets/{file}", Not("a file")),
+    // Loaded again after a form was answered there.
+    ("/teams/{team}/members", Not("leads to /teams/{team}")),
+    ("/teams/{team}/members/role", Not("leads to /teams/{team}")),
+    ("/teams/{team}/members/remove", Not("leads to /teams/{team}")),
+    ("/me/tokens/revoke", Not("leads to /me/tokens")),
+    ("/me/password", Not("leads to /me/security")),
+    ("/me/sessions/others", Not("leads to /me/security")),
+    ("/me/sessions/end", Not("leads to /me/security")),
+    ("/admin/users/{user}/{wish}", Not("leads to /admin/users/{user}")),
+    ("/admin/registries/{name}/secret", Not("leads to /admin/registries/{name}")),
 ];
 
 use Pages::{Looked, Not};

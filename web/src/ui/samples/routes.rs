@@ -79,6 +79,15 @@ const ROUTES: &[(&str, Result<&[&str], &str>)] = &[
     ("/users/sign_up", Err("the same page as /sign-up")),
     ("/users/password/new", Err("the same page as /password")),
     ("/assets/{file}", Err("a file")),
+    ("/teams/{team}/members", Err("leads to /teams/{team}")),
+    ("/teams/{team}/members/role", Err("leads to /teams/{team}")),
+    ("/teams/{team}/members/remove", Err("leads to /teams/{team}")),
+    ("/me/tokens/revoke", Err("leads to /me/tokens")),
+    ("/me/password", Err("leads to /me/security")),
+    ("/me/sessions/others", Err("leads to /me/security")),
+    ("/me/sessions/end", Err("leads to /me/security")),
+    ("/admin/users/{user}/{wish}", Err("leads to /admin/users/{user}")),
+    ("/admin/registries/{name}/secret", Err("leads to /admin/registries/{name}")),
 ];
 
 /// The routes in the source that answer GET.
