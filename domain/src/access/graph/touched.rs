@@ -105,9 +105,9 @@ impl Graph {
             Event::Namespace(
                 NamespaceEvent::Described { .. } | NamespaceEvent::VisibilityChanged { .. },
             ) => None,
-            // Nobody could show it before it was made.
-            Event::AppToken(AppTokenEvent::Created { .. }) => None,
-            Event::AppToken(AppTokenEvent::Revoked { user, .. }) => account(user),
+            Event::AppToken(
+                AppTokenEvent::Created { user, .. } | AppTokenEvent::Revoked { user, .. },
+            ) => account(user),
             Event::Content(_)
             | Event::Repository(_)
             | Event::Star(_)
