@@ -13,6 +13,7 @@ mod inside;
 mod journeys;
 mod languages;
 mod live;
+mod meanwhile;
 mod packed;
 mod password;
 mod past;

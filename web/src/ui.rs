@@ -26,6 +26,7 @@ mod live;
 mod manifests;
 mod markdown;
 mod me;
+mod meanwhile;
 mod members;
 mod namespace_settings;
 mod namespaces;

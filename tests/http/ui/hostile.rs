@@ -64,6 +64,48 @@ async fn hostile_actors_and_excerpts_stay_text() {
     site.stop().await;
 }
 
+/// Markdown that would lead elsewhere or load something, were it let through.
+const MARKS: [&str; 4] = [
+    "[x](javascript:alert(1))",
+    "[x](<data:text/html,<script>alert(1)</script>>)",
+    "![x](javascript:alert(1))",
+    "<javascript:alert(1)> <img src=x onerror=alert(1)>",
+];
+
+/// One renderer draws them all: repositories, namespaces and teams.
+#[tokio::test]
+async fn hostile_descriptions_are_marked_up_by_us_alone() {
+    let site = Site::start().await;
+    site.register("alice").await;
+    team(&site, "crew", "alice", Visibility::Private).await;
+    record(&site, super::person("alice"), pushed("crew/app:1")).await;
+    let mut alice = signed_in(&site, "alice").await;
+    let places = [
+        ("/r/crew/app", "/r/crew/app/-/settings"),
+        ("/n/crew", "/n/crew/-/settings"),
+        ("/teams/crew", "/teams/crew/settings"),
+    ];
+    for (path, settings) in places {
+        for payload in PAYLOADS.into_iter().chain(MARKS) {
+            let page = alice.open(settings).await;
+            alice.submit(&page, settings, &[("description", payload)]).await;
+            for path in [path, settings, "/teams", "/namespaces", "/search?q=crew"] {
+                let page = alice.open(path).await;
+                assert_eq!(page.status, 200, "{path}: {payload}");
+                harmless(&page.text, path);
+            }
+        }
+        let page = alice.open(settings).await;
+        let page = alice.submit(&page, settings, &[("description", "**built** *here*")]).await;
+        assert_eq!(page.path, path);
+        assert_eq!(
+            (page.all(".said strong"), page.all(".said em")),
+            (vec!["built".to_owned()], vec!["here".to_owned()])
+        );
+    }
+    site.stop().await;
+}
+
 #[tokio::test]
 async fn hostile_addresses_and_questions_stay_text() {
     let site = Site::start().await;

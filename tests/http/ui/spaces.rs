@@ -56,7 +56,7 @@ async fn a_team_is_made_filled_changed_and_deleted() {
     let page = alice.open("/teams/night%20shift/settings").await;
     let to = "/teams/night%20shift/settings";
     let page = alice.submit(&page, to, &[("description", "watches\r\nat night")]).await;
-    assert_eq!(page.all("p.lead"), ["watches at night"]);
+    assert_eq!(page.all("div.said"), ["watches at night"]);
 
     let delete = "/teams/night%20shift/delete";
     let page = alice.open(delete).await;
@@ -122,7 +122,7 @@ async fn a_namespace_is_made_shown_given_away_and_deleted() {
 
     let page =
         alice.submit(&settings, "/n/tools/-/settings", &[("description", "what we use")]).await;
-    assert_eq!(page.all("p.lead"), ["what we use"]);
+    assert_eq!(page.all("div.said"), ["what we use"]);
     let page = alice.submit(&settings, "/n/tools/-/team", &[("team", "other")]).await;
     assert_eq!(page.path, "/namespaces");
     assert!(alice.open("/n/tools").await.words().contains("Team other"));

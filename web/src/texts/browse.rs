@@ -88,6 +88,7 @@ words! {
     digest_title: "Digest" | "Digest";
     platforms: "Platforms" | "Plattformen";
     changed_meanwhile: "Somebody else has changed this since you opened the page. Now it says:" | "Jemand anderes hat das geändert, seit Sie die Seite geöffnet haben. Jetzt steht da:";
+    choosing_replaces: "Nothing was changed. What you chose is kept; sending it now replaces that." | "Nichts wurde geändert. Ihre Wahl ist noch da; wenn Sie sie jetzt absenden, ersetzt sie das.";
     says_nothing_now: "(nothing)" | "(nichts)";
     saving_replaces: "What you typed is kept below. Saving it now replaces those words." | "Was Sie getippt haben, steht noch unten. Wenn Sie es jetzt speichern, ersetzt es diese Worte.";
     size: "Size" | "Größe";
@@ -110,7 +111,8 @@ words! {
     access: "Access" | "Zugriff";
     settings: "Settings" | "Einstellungen";
     filter_further: "Filter and go further back" | "Filtern und weiter zurückgehen";
-    description_hint: "A sentence or two on what it is for. The registry knows nothing of it." | "Ein, zwei Sätze, wozu es da ist. Die Registry weiß davon nichts.";
+    description_hint: "A sentence or two on what it is for, in Markdown. The registry knows nothing of it." | "Ein, zwei Sätze in Markdown, wozu es da ist. Die Registry weiß davon nichts.";
+    space_description_hint: "A sentence or two on what it is for, in Markdown." | "Ein, zwei Sätze in Markdown, wozu es da ist.";
 
     tag_gone: "This tag points nowhere any more. Its history stays." | "Dieser Tag zeigt nirgends mehr hin. Seine Geschichte bleibt.";
     kind: "Kind" | "Art";
@@ -194,6 +196,7 @@ words! {
 }
 
 phrases! {
+    chosen_meanwhile(now: &str): "Somebody else has changed this since you opened the page. Now it is: {now}." | "Jemand anderes hat das geändert, seit Sie die Seite geöffnet haben. Jetzt ist es: {now}.";
     moment_hint(zone: &str): "In the time zone {zone}." | "In der Zeitzone {zone}.";
     looked_at(number: &str): "Looked at {number} repositories and found no more; the next page looks further." | "{number} Repositories angesehen und nicht mehr gefunden; die nächste Seite sucht weiter.";
     reversed(column: &str): "{column}, reversed" | "{column}, umgekehrt";

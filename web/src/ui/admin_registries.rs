@@ -7,6 +7,7 @@ use commands::registries as wishes;
 use domain::access::{Action, Resource};
 use domain::name::RegistryName;
 use domain::registry::RegistrySettings;
+use http::StatusCode;
 use maud::{Markup, html};
 use projections::registries::{self, RegistryRow};
 use serde::Deserialize;
@@ -16,6 +17,7 @@ use super::admin::head;
 use super::components::{Field, block, button, command, crumbs, csrf, empty, scroll, wrong};
 use super::forms::reason;
 use super::layout::Flash;
+use super::meanwhile::Fields;
 use super::members::own_password;
 use super::reader::Reader;
 use super::registry_test::{self, Step};
@@ -37,6 +39,8 @@ pub(super) struct Form {
     pub(super) url: String,
     #[serde(default)]
     pub(super) password: String,
+    #[serde(default)]
+    pub(super) was: String,
 }
 
 impl Form {
@@ -46,8 +50,13 @@ impl Form {
             host: row.host.clone(),
             service: row.service.clone(),
             url: row.url.clone(),
-            password: String::new(),
+            ..Self::default()
         }
+    }
+
+    /// What is saved together.
+    fn values(&self) -> [&str; 3] {
+        [self.host.trim(), self.service.trim(), self.url.trim()]
     }
 
     fn settings(&self) -> RegistrySettings {
@@ -185,6 +194,7 @@ fn is_free(visitor: &Visitor, name: &RegistryName, service: &str) -> bool {
 pub(super) struct One {
     pub(super) row: RegistryRow,
     pub(super) form: Form,
+    pub(super) fields: Fields,
     /// The secret that was just made.
     pub(super) secret: Option<String>,
     pub(super) wrong: Option<String>,
@@ -222,6 +232,7 @@ async fn one(
     let name = RegistryName::parse(name).map_err(|_| PageError::not_found())?;
     let row = registries::find(&ui.read, &name).await?.ok_or_else(PageError::not_found)?;
     Ok(One {
+        fields: Fields::of(&Form::of(&row).values()),
         form: form.unwrap_or_else(|| Form::of(&row)),
         row,
         secret: None,
@@ -253,6 +264,7 @@ pub(super) fn body(page: &One) -> Markup {
         (wrong(page.wrong.as_deref()))
         form method="post" action=(to) data-guard {
             (csrf(&page.csrf))
+            (page.fields.draw(t))
             (fields(t, &page.form))
             button.primary type="submit" { (t.save()) }
         }
@@ -292,6 +304,15 @@ pub(super) async fn change(
     visitor.must(Action::AdminPanel, &Resource::System)?;
     let registry = RegistryName::parse(&name).map_err(|_| PageError::not_found())?;
     let settings = form.settings();
+    // As everybody left it.
+    ui.followers.reached(visitor.viewer.graph().position()).await;
+    let row = registries::find(&ui.read, &registry).await?.ok_or_else(PageError::not_found)?;
+    let labels = [t.registry_host(), t.registry_service(), t.registry_url()];
+    let now = Form::of(&row);
+    if let Some(fields) = Fields::clash(&form.values(), &form.was, &now.values(), &labels) {
+        let page = One { fields, ..one(&ui, &visitor, &name, Some(form), None).await? };
+        return Ok(visitor.again_as(StatusCode::CONFLICT, &page.row.name, body(&page)));
+    }
     let done = if is_free(&visitor, &registry, &settings.service) {
         let (desk, registry_, settings_) = (&ui.auth.desk, &registry, &settings);
         let change = |caller: Caller| async move {

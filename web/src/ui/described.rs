@@ -75,7 +75,7 @@ pub(super) fn typed(text: &str) -> String {
 }
 
 /// Enough of a text's SHA-256 to know it again.
-fn print(text: &str) -> String {
+pub(super) fn print(text: &str) -> String {
     let mut print = hex::encode(Sha256::digest(text));
     print.truncate(16);
     print

@@ -6,6 +6,7 @@ use commands::desk::Caller;
 use commands::users::{self as wishes, ProfileChange};
 use commands::vault::Profile;
 use domain::access::{Action, Resource};
+use http::StatusCode;
 use maud::{Markup, html};
 use projections::teams::{self, MemberRow};
 use serde::Deserialize;
@@ -14,6 +15,7 @@ use super::UiState;
 use super::components::{Field, csrf, tabs, wrong};
 use super::forms::reason;
 use super::layout::Flash;
+use super::meanwhile::Fields;
 use super::reader::Reader;
 use super::teams::path_of;
 use super::visitor::{Member, Visitor};
@@ -41,6 +43,15 @@ pub(super) struct Change {
     display_name: String,
     #[serde(default)]
     email: String,
+    #[serde(default)]
+    was: String,
+}
+
+impl Change {
+    /// What is saved together.
+    fn values(&self) -> [&str; 2] {
+        [self.display_name.trim(), self.email.trim()]
+    }
 }
 
 /// What the page shows.
@@ -51,6 +62,7 @@ pub(super) struct Me {
     pub(super) admin: bool,
     pub(super) auditor: bool,
     pub(super) teams: Vec<MemberRow>,
+    pub(super) fields: Fields,
     pub(super) wrong: Option<String>,
     pub(super) csrf: String,
     pub(super) reader: Reader,
@@ -73,10 +85,13 @@ async fn me(
 ) -> Result<Me, PageError> {
     let own = visitor.user()?;
     let Profile { email, display_name } = ui.auth.desk.vault.profile(own).await?;
-    let typed = typed.unwrap_or(Change {
+    let now = Change {
         display_name: display_name.unwrap_or_default(),
         email: email.unwrap_or_default(),
-    });
+        was: String::new(),
+    };
+    let fields = Fields::of(&now.values());
+    let typed = typed.unwrap_or(now);
     let account = visitor.viewer.graph().account(own);
     Ok(Me {
         user: own.to_string(),
@@ -85,6 +100,7 @@ async fn me(
         admin: account.as_ref().is_some_and(|account| account.admin),
         auditor: account.as_ref().is_some_and(|account| account.auditor),
         teams: teams::of_user(&ui.read, own).await?,
+        fields,
         wrong,
         csrf: visitor.csrf(),
         reader: visitor.reader(),
@@ -98,6 +114,14 @@ pub(super) async fn submit(
 ) -> Result<Response, PageError> {
     let visitor = Visitor::of("/me", by, &headers);
     let own = visitor.user()?;
+    let t = visitor.lang();
+    let Profile { email, display_name } = ui.auth.desk.vault.profile(own).await?;
+    let now = [display_name.as_deref().unwrap_or_default(), email.as_deref().unwrap_or_default()];
+    let labels = [t.display_name(), t.email()];
+    if let Some(fields) = Fields::clash(&form.values(), &form.was, &now, &labels) {
+        let page = Me { fields, ..me(&ui, &visitor, Some(form), None).await? };
+        return Ok(visitor.again_as(StatusCode::CONFLICT, t.profile(), body(&page)));
+    }
     let (desk, form_) = (&ui.auth.desk, &form);
     let change = |caller: Caller| async move {
         let change = ProfileChange {
@@ -132,6 +156,7 @@ pub(super) fn body(page: &Me) -> Markup {
         (wrong(page.wrong.as_deref()))
         form method="post" action="/me" data-guard {
             (csrf(&page.csrf))
+            (page.fields.draw(t))
             (Field { value: &page.display_name, autocomplete: "name", required: false, hint: Some(t.optional()), ..Field::text("display_name", t.display_name()) }.draw())
             (Field { kind: "email", value: &page.email, autocomplete: "email", required: false, hint: Some(t.optional()), ..Field::text("email", t.email()) }.draw())
             button.primary type="submit" { (t.save()) }

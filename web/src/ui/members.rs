@@ -7,6 +7,7 @@ use commands::teams as wishes;
 use domain::access::Action;
 use domain::name::UserName;
 use domain::team::Role;
+use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -15,6 +16,7 @@ use super::components::{Field, csrf};
 use super::described::{Described, typed};
 use super::forms::reason;
 use super::layout::Flash;
+use super::meanwhile::{Chosen, clashes};
 use super::teams::{Head, body, members};
 use super::visitor::{Member, Visitor};
 use crate::auth::SignedForm;
@@ -28,6 +30,9 @@ pub(super) struct About {
     user: String,
     #[serde(default)]
     role: String,
+    /// The role that the form was drawn with.
+    #[serde(default)]
+    was: String,
 }
 
 /// What the forms about the team itself hold.
@@ -47,6 +52,18 @@ enum Wish {
     Add(Role),
     Change(Role),
     Remove,
+}
+
+impl Wish {
+    /// The role of a member, if this wish is not made for it: somebody else was first.
+    fn clash(&self, was: &str, now: Option<Role>) -> Option<Role> {
+        let wish = match self {
+            Self::Add(_) => return None,
+            Self::Change(role) => role.as_str(),
+            Self::Remove => "",
+        };
+        now.filter(|now| clashes(wish, was, now.as_str()))
+    }
 }
 
 /// `POST /teams/{team}/members`
@@ -98,17 +115,29 @@ async fn carry_out(
         Ok(read) => read,
         Err(why) => return again(ui, &visitor, team, &form.user, why).await,
     };
-    let (desk, team_, user_, wish_) = (&ui.auth.desk, &head.team, &user, &wish);
+    let (desk, graph, was) = (&ui.auth.desk, &ui.auth.graph, &form.was);
+    let (team_, user_, wish_) = (&head.team, &user, &wish);
     let change = |caller: Caller| async move {
-        match wish_ {
+        // Never older than the right: what is written after it asks for the right again.
+        if let Some(now) = wish_.clash(was, graph.snapshot().role_in(user_, team_)) {
+            return Ok(Err(now));
+        }
+        let done = match wish_ {
             Wish::Add(role) => wishes::add_member(desk, &caller, team_, user_, *role).await,
             Wish::Change(role) => wishes::change_role(desk, &caller, team_, user_, *role).await,
             Wish::Remove => wishes::remove_member(desk, &caller, team_, user_).await,
-        }
+        };
+        done.map(Ok)
     };
     let done = ui.act(&visitor.viewer, Action::ManageTeam, &head.resource(), change).await;
     match reason(t, done)? {
-        Ok(written) => {
+        Ok(Err(now)) => {
+            let mark = if matches!(wish, Wish::Remove) { now.as_str() } else { form.role.as_str() };
+            let mut page = members(ui, &visitor, team, "", None).await?;
+            page.clash = Some((user.to_string(), Chosen::over(mark, now.as_str())));
+            Ok(visitor.again_as(StatusCode::CONFLICT, &page.head.row.name, body(&page)))
+        }
+        Ok(Ok(written)) => {
             // Who has left may no longer see the team.
             let left = matches!(wish, Wish::Remove) && visitor.viewer.user() == Some(&user);
             let to = if left { "/teams".to_owned() } else { head.path() };
@@ -162,7 +191,7 @@ pub(super) fn settings_body(page: &Settings) -> Markup {
         (head.draw("settings"))
         form method="post" action=(format!("{path}/settings")) data-guard {
             (csrf(&page.csrf))
-            (page.described.draw(t, None))
+            (page.described.draw(t, Some(t.space_description_hint())))
             button.primary type="submit" { (t.save()) }
         }
         @if page.may_delete {

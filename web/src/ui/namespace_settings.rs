@@ -6,7 +6,7 @@ use commands::desk::Caller;
 use commands::namespaces as wishes;
 use domain::access::{Action, Resource};
 use domain::name::{NamespaceName, TeamName};
-use domain::namespace::Visibility;
+use domain::namespace::{Holder, Visibility};
 use http::StatusCode;
 use maud::{Markup, html};
 use projections::{Paging, namespaces, teams};
@@ -17,6 +17,7 @@ use super::components::{Field, csrf, select, wrong};
 use super::described::{Described, typed};
 use super::forms::reason;
 use super::layout::Flash;
+use super::meanwhile::{Chosen, clashes};
 use super::namespaces::{Head, OFFERED_TEAMS, Place, visibilities};
 use super::visitor::Visitor;
 use crate::error::PageError;
@@ -43,6 +44,10 @@ pub(super) struct Settings {
     pub(super) wrong: Option<String>,
     pub(super) may_describe: bool,
     pub(super) may_show: bool,
+    /// Who sees it.
+    pub(super) shown: Chosen,
+    /// To which team it belongs; empty where the viewer does not see that.
+    pub(super) holder: Chosen,
     /// To which teams the viewer may give it.
     pub(super) teams: Vec<String>,
     pub(super) may_delete: bool,
@@ -89,6 +94,8 @@ async fn page(
         wrong,
         may_describe: visitor.may(Action::EditNamespace, &place),
         may_show: visitor.may(Action::ChangeVisibility, &place),
+        shown: Chosen::of(&head.row.visibility),
+        holder: Chosen::of(head.row.holder.as_deref().filter(|_| head.sees_holder).unwrap_or("")),
         teams,
         may_delete: visitor.may(Action::DeleteNamespace, &place),
         csrf: visitor.csrf(),
@@ -106,7 +113,7 @@ pub(super) fn body(page: &Settings) -> Markup {
         @if page.may_describe {
             form method="post" action=(format!("{path}/-/settings")) data-guard {
                 (csrf(&page.csrf))
-                (page.described.draw(t, None))
+                (page.described.draw(t, Some(t.space_description_hint())))
                 button.primary type="submit" { (t.save()) }
             }
         }
@@ -114,7 +121,8 @@ pub(super) fn body(page: &Settings) -> Markup {
             h2 { (t.change_visibility()) }
             form method="post" action=(format!("{path}/-/visibility")) {
                 (csrf(&page.csrf))
-                (visibilities(t, &head.row.visibility))
+                (page.shown.draw(t, |word| t.visibility_word(word).to_owned()))
+                (visibilities(t, &page.shown.mark))
                 button type="submit" { (t.change_visibility()) }
             }
         }
@@ -123,7 +131,8 @@ pub(super) fn body(page: &Settings) -> Markup {
             p.muted { (t.change_team_hint()) }
             form.line method="post" action=(format!("{path}/-/team")) {
                 (csrf(&page.csrf))
-                (select("team", t.new_team_field(), "", &teams))
+                (page.holder.draw(t, str::to_owned))
+                (select("team", t.new_team_field(), &page.holder.mark, &teams))
                 button type="submit" { (t.give_it()) }
             }
         }
@@ -172,6 +181,8 @@ pub(super) async fn submit(
     let resource = head.resource().ok_or_else(PageError::not_found)?;
     let (desk, registry) = (&ui.auth.desk, &head.registry);
     let viewer = &visitor.viewer;
+    // Never older than the right: what is written after it asks for the right again.
+    let (graph, was) = (&ui.auth.graph, form.was.as_str());
     let done = match &place {
         Place::Settings(name) => {
             let text = &typed(&form.description);
@@ -180,14 +191,20 @@ pub(super) async fn submit(
                 return again(ui, visitor, head, None, Some(clash)).await;
             }
             let change = |caller: Caller| async move {
-                wishes::describe(desk, &caller, registry, name, text.clone()).await
+                wishes::describe(desk, &caller, registry, name, text.clone()).await.map(Ok)
             };
             ui.act(viewer, Action::EditNamespace, &resource, change).await
         }
         Place::Visibility(name) => match Visibility::parse(&form.visibility) {
             Some(to) => {
                 let change = |caller: Caller| async move {
-                    wishes::change_visibility(desk, &caller, registry, name, to).await
+                    let facts = graph.snapshot().namespace_facts(registry, name);
+                    match facts.map(|facts| facts.visibility.as_str()) {
+                        Some(now) if clashes(to.as_str(), was, now) => Ok(Err(now.to_owned())),
+                        _ => wishes::change_visibility(desk, &caller, registry, name, to)
+                            .await
+                            .map(Ok),
+                    }
                 };
                 ui.act(viewer, Action::ChangeVisibility, &resource, change).await
             }
@@ -200,7 +217,17 @@ pub(super) async fn submit(
                 let action = viewer.graph().change_team_action(&viewer.subject, &team);
                 let team = &team;
                 let change = |caller: Caller| async move {
-                    wishes::change_team(desk, &caller, registry, name, team.clone()).await
+                    let facts = graph.snapshot().namespace_facts(registry, name);
+                    match facts.map(|facts| facts.holder) {
+                        Some(Holder::Team { team: now })
+                            if clashes(team.as_str(), was, now.as_str()) =>
+                        {
+                            Ok(Err(now.to_string()))
+                        }
+                        _ => wishes::change_team(desk, &caller, registry, name, team.clone())
+                            .await
+                            .map(Ok),
+                    }
                 };
                 ui.act(viewer, action, &resource, change).await
             }
@@ -216,7 +243,16 @@ pub(super) async fn submit(
         }
     };
     match reason(t, done)? {
-        Ok(written) => {
+        Ok(Err(now)) => {
+            let title = t.settings_of(&head.row.name);
+            let mut page = page(ui, visitor, head, None).await?;
+            match place {
+                Place::Team(_) => page.holder = Chosen::over(&form.team, &now),
+                _ => page.shown = Chosen::over(&form.visibility, &now),
+            }
+            Ok(visitor.again_as(StatusCode::CONFLICT, &title, body(&page)))
+        }
+        Ok(Ok(written)) => {
             // After it was given away, the giver may no longer see it.
             let to = if matches!(place, Place::Team(_)) { "/namespaces".to_owned() } else { path };
             Ok(ui.done(written, &to, Flash::Saved).await)

@@ -506,7 +506,7 @@ impl Head {
         html! {
             (crumbs(t, &[(t.namespaces_title().to_owned(), "/namespaces".to_owned())]))
             div.headline { h1 { (namespace_called(t, &row.name)) } (visibility(t, &row.visibility)) }
-            @if !row.description.is_empty() { p.lead { (row.description) } }
+            @if !row.description.is_empty() && here == "repositories" { (super::markdown::render(&row.description)) }
             dl.facts {
                 div { dt { (t.belongs_to()) } dd { (holder(t, row, self.sees_holder)) } }
                 @if self.registries.0.len() > 1 { div { dt { (t.registry()) } dd { (self.registries.host(&row.registry).unwrap_or(&row.registry)) } } }

@@ -28,6 +28,7 @@ use serde_json::json;
 
 use super::described::Described;
 use super::manifests::Looked;
+use super::meanwhile::{Chosen, Fields};
 use super::reader::Reader;
 use super::repositories::list;
 use super::sessions::Ways;
@@ -444,6 +445,11 @@ fn user(text: &str, enabled: bool) -> UserRow {
     }
 }
 
+/// Fields that somebody else has changed first.
+fn fields(now: &[&str], labels: &[&'static str]) -> Fields {
+    Fields::clash(&[], "another", now, labels).unwrap_or_default()
+}
+
 fn checked(lang: Lang, text: &str) -> access::Checked {
     let answers = vec![
         (lang.question_pull(), true, lang.rule(domain::access::Rule::Readable), text.to_owned()),
@@ -729,6 +735,8 @@ fn changing(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         wrong: Some(mine()),
         may_describe: true,
         may_show: true,
+        shown: Chosen::over("public", "private"),
+        holder: Chosen::over(text, text),
         teams: vec![mine()],
         may_delete: true,
         csrf: "token".to_owned(),
@@ -780,6 +788,7 @@ fn changing(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         csrf: "token".to_owned(),
         typed: mine(),
         wrong: manages.then(mine),
+        clash: manages.then(|| (mine(), Chosen::over("owner", text))),
     };
     let team_spaces = |full: bool| teams::Namespaces {
         head: team_head(lang, text, full),
@@ -800,6 +809,7 @@ fn changing(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         user: mine(),
         display_name: mine(),
         email: mine(),
+        fields: fields(&[text, ""], &[lang.display_name(), lang.email()]),
         admin: true,
         auditor: true,
         teams: vec![member(1, text, "owner")],
@@ -970,6 +980,13 @@ fn administering(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
     let place = |secret: bool| admin_registries::One {
         row: registry("main", "registry.example.org", 1),
         form: form(),
+        fields: match secret {
+            true => fields(
+                &[text, text, text],
+                &[lang.registry_host(), lang.registry_service(), lang.registry_url()],
+            ),
+            false => Fields::of(&[text]),
+        },
         secret: secret.then(mine),
         wrong: secret.then(mine),
         wrong_password: secret.then(|| lang.password_wrong()),

@@ -18,6 +18,7 @@ use super::components::{
 };
 use super::forms::reason;
 use super::layout::Flash;
+use super::meanwhile::Chosen;
 use super::reader::Reader;
 use super::repositories::namespace_called;
 use super::sentence::segment;
@@ -225,7 +226,7 @@ impl Head {
                 h1 { (row.name) }
                 @if let Some(role) = self.role { span.badge { (t.role_word(role)) } }
             }
-            @if !row.description.is_empty() { p.lead { (row.description) } }
+            @if !row.description.is_empty() && here == "members" { (super::markdown::render(&row.description)) }
             (tabs(t.team_parts(), &entries))
         }
     }
@@ -279,6 +280,8 @@ pub(super) struct Members {
     /// What was typed, and what is wrong with it.
     pub(super) typed: String,
     pub(super) wrong: Option<String>,
+    /// Whose role somebody else has changed since it was to be changed here.
+    pub(super) clash: Option<(String, Chosen)>,
 }
 
 /// `GET /teams/{team}`
@@ -315,6 +318,7 @@ pub(super) async fn members(
         csrf: visitor.csrf(),
         typed: typed.to_owned(),
         wrong,
+        clash: None,
         head,
     })
 }
@@ -325,6 +329,9 @@ pub(super) fn body(page: &Members) -> Markup {
     let next = page.next.as_ref().map(|key| format!("{path}{}", query(&[("after", Some(key))])));
     html! {
         (head.draw("members"))
+        @if let Some((user, chosen)) = &page.clash {
+            (clash(page, user, chosen))
+        }
         (scroll(t.members_title(), html! {
             table.stack data-rows {
                 caption { (t.members_caption()) }
@@ -351,23 +358,40 @@ pub(super) fn body(page: &Members) -> Markup {
     }
 }
 
+/// Somebody else has changed a role first: what it is now, and the wish again, wherever in the list
+/// its member is.
+fn clash(page: &Members, user: &str, chosen: &Chosen) -> Markup {
+    let t = page.head.reader.lang;
+    html! {
+        h2 { (t.role_of(user)) }
+        (role_form(page, user, "role-again", chosen))
+    }
+}
+
 /// A member's role; for owners a form to change it.
 fn role_of(page: &Members, row: &MemberRow) -> Markup {
     let (head, t) = (&page.head, page.head.reader.lang);
-    let id = format!("role-{}", row.id);
     html! {
         @if head.may_manage {
-            form.line.small method="post" action=(format!("{}/members/role", head.path())) {
-                (csrf(&page.csrf))
-                input type="hidden" name="user" value=(row.user_name);
-                label.visually-hidden for=(id) { (t.role_of(&row.user_name)) }
-                select.small id=(id) name="role" {
-                    @for role in ROLES { option value=(role) selected[role == row.role] { (t.role_word(role)) } }
-                }
-                button.small type="submit" aria-label=(t.change_role_of(&row.user_name)) { (t.change_role()) }
-            }
+            (role_form(page, &row.user_name, &format!("role-{}", row.id), &Chosen::of(&row.role)))
         } @else {
             (t.role_word(&row.role))
+        }
+    }
+}
+
+fn role_form(page: &Members, user: &str, id: &str, chosen: &Chosen) -> Markup {
+    let (head, t) = (&page.head, page.head.reader.lang);
+    html! {
+        form.line.small method="post" action=(format!("{}/members/role", head.path())) {
+            (csrf(&page.csrf))
+            input type="hidden" name="user" value=(user);
+            (chosen.draw(t, |role| t.role_word(role).to_owned()))
+            label.visually-hidden for=(id) { (t.role_of(user)) }
+            select.small id=(id) name="role" {
+                @for role in ROLES { option value=(role) selected[role == chosen.mark] { (t.role_word(role)) } }
+            }
+            button.small type="submit" aria-label=(t.change_role_of(user)) { (t.change_role()) }
         }
     }
 }
@@ -381,6 +405,7 @@ fn remove(page: &Members, row: &MemberRow) -> Markup {
         form.inline method="post" action=(format!("{}/members/remove", head.path())) {
             (csrf(&page.csrf))
             input type="hidden" name="user" value=(row.user_name);
+            input type="hidden" name="was" value=(row.role);
             button.small.danger type="submit" aria-label=[label] { (words) }
         }
     }
