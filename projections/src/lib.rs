@@ -17,6 +17,7 @@ mod pace;
 pub mod projection;
 mod read;
 pub mod rebuild;
+pub mod referrers;
 pub mod registries;
 pub mod repositories;
 pub mod runner;
@@ -42,6 +43,7 @@ pub fn statements() -> Vec<&'static str> {
         comments::STATEMENTS,
         manifests::STATEMENTS,
         namespaces::STATEMENTS,
+        referrers::STATEMENTS,
         registries::STATEMENTS,
         repositories::STATEMENTS,
         stars::STATEMENTS,

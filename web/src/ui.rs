@@ -28,6 +28,7 @@ mod markdown;
 mod me;
 mod meanwhile;
 mod members;
+mod names;
 mod namespace_settings;
 mod namespaces;
 mod packed;
@@ -38,6 +39,7 @@ mod preferences;
 mod problems;
 mod reader;
 mod reference;
+mod referrers;
 mod registry_test;
 mod repositories;
 mod search;
@@ -152,6 +154,7 @@ pub fn router(state: UiState) -> Router {
         .route("/password/{token}", get(password::follow))
         .route("/search", get(search::show))
         .route("/search/suggest", get(search::suggest))
+        .route("/suggest/names", get(names::suggest))
         .route("/repositories", get(repositories::list::list))
         .route("/r/{*rest}", get(repositories::show).post(repositories::act))
         .route(

@@ -1,5 +1,8 @@
 //! What others may ask the graph about things, beside decisions.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
 use jiff::Timestamp;
 
 use super::graph::{Namespace, Standing};
@@ -166,6 +169,39 @@ impl Graph {
     #[must_use]
     pub fn role_in(&self, user: &UserName, team: &TeamName) -> Option<Role> {
         self.teams.get(team)?.members.get(user).copied()
+    }
+
+    /// The enabled accounts that share a team with `user`, or are it: those whose names begin with
+    /// `begins` and are `meant`, by name, the first `most`. Their names are nothing new to this user,
+    /// who sees the members of these teams anyway.
+    #[must_use]
+    pub fn colleagues(
+        &self,
+        user: &UserName,
+        begins: &str,
+        most: usize,
+        meant: impl Fn(&UserName) -> bool,
+    ) -> BTreeSet<UserName> {
+        let Some(own) = self.users.get(user) else { return BTreeSet::new() };
+        let enabled =
+            |name: &UserName| self.users.get(name).is_some_and(|u| u.standing == Standing::Active);
+        let mut found = BTreeSet::new();
+        for team in own.teams.iter().filter_map(|(team, _)| self.teams.get(team)) {
+            let from = team.members.range::<str, _>((Bound::Included(begins), Bound::Unbounded));
+            let names = from.map(|(name, _)| name);
+            let names = names.take_while(|name| name.as_str().starts_with(begins));
+            found.extend(names.filter(|name| enabled(name) && meant(name)).take(most).cloned());
+        }
+        found.into_iter().take(most).collect()
+    }
+
+    /// The teams that `user` is in and whose names begin with `begins`, by name, the first `most`.
+    #[must_use]
+    pub fn teams_of(&self, user: &UserName, begins: &str, most: usize) -> BTreeSet<TeamName> {
+        let Some(user) = self.users.get(user) else { return BTreeSet::new() };
+        let teams = user.teams.iter().map(|(team, _)| team);
+        let found: BTreeSet<_> = teams.filter(|team| team.as_str().starts_with(begins)).collect();
+        found.into_iter().take(most).cloned().collect()
     }
 
     /// The namespaces that a team owns: none must be left when it ends.

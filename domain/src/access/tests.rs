@@ -511,6 +511,30 @@ fn giving_a_namespace_to_a_team_of_ones_own_is_another_question_than_to_others()
 }
 
 #[test]
+fn names_are_told_to_those_who_share_a_team_alone() {
+    let mut world =
+        World::new().with(team_created("red", "ann")).with(team_created("green", "bob"));
+    world.hear(joined("red", "cem", Role::Viewer));
+    let names = |world: &World, of: &str, begins: &str, most: usize| {
+        let found = world.0.colleagues(&user(of), begins, most, |name| name.as_str() != "nobody");
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let all = names(&world, "cem", "", 9);
+    assert!(all.contains(&"ann".to_owned()) && all.contains(&"cem".to_owned()), "{all:?}");
+    assert!(!names(&world, "ann", "", 9).is_empty());
+    let own = |name: &str| {
+        world.0.teams_of(&user(name), "", 9).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert!(own("ann").contains(&"red".to_owned()) && !own("ann").contains(&"green".to_owned()));
+    assert_eq!(world.0.teams_of(&user("ann"), "r", 9).len(), 1);
+    assert_eq!(names(&world, "cem", "an", 9), ["ann"]);
+    assert_eq!(names(&world, "cem", "", 1), [all[0].clone()]);
+    assert!(names(&world, "stranger", "", 9).is_empty());
+    world.hear(UserEvent::Disabled { user: user("ann"), reason: String::new() });
+    assert!(names(&world, "cem", "an", 9).is_empty(), "whoever is disabled is taken into no team");
+}
+
+#[test]
 fn facts_that_were_applied_change_nothing_again() {
     let mut world = World::new();
     let joined = fact(

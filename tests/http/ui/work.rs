@@ -36,6 +36,7 @@ const PAGES: &[(&str, Pages)] = &[
     ("/password/{token}", Not("leads to /password/new")),
     ("/search", Looked(&["/search", "/search?q=payments", "/search?q=app&kind=repositories"])),
     ("/search/suggest", Looked(&["/search/suggest?q=pay"])),
+    ("/suggest/names", Looked(&["/suggest/names?user=u", "/suggest/names?name=t&kind=team"])),
     (
         "/repositories",
         Looked(&[

@@ -88,6 +88,13 @@ words! {
     digest_title: "Digest" | "Digest";
     platforms: "Platforms" | "Plattformen";
     changed_meanwhile: "Somebody else has changed this since you opened the page. Now it says:" | "Jemand anderes hat das geändert, seit Sie die Seite geöffnet haben. Jetzt steht da:";
+    made_for_it: "Made for it" | "Dazu gehört";
+    made_for_it_text: "By the tags under which clients keep such things: sha256-….sig, .att and .sbom of cosign, and the list at sha256-… of the OCI specification." | "Nach den Tags, unter denen Clients so etwas ablegen: sha256-….sig, .att und .sbom von cosign, und die Liste bei sha256-… aus der OCI-Spezifikation.";
+    made_for_it_more: "There is more: the whole list" | "Es gibt mehr: die ganze Liste";
+    made_signature: "Signature" | "Signatur";
+    made_attestation: "Attestation" | "Bescheinigung";
+    made_contents: "List of contents (SBOM)" | "Stückliste (SBOM)";
+    made_other: "Attached artifact" | "Angehängtes Artefakt";
     choosing_replaces: "Nothing was changed. What you chose is kept; sending it now replaces that." | "Nichts wurde geändert. Ihre Wahl ist noch da; wenn Sie sie jetzt absenden, ersetzt sie das.";
     says_nothing_now: "(nothing)" | "(nichts)";
     saving_replaces: "What you typed is kept below. Saving it now replaces those words." | "Was Sie getippt haben, steht noch unten. Wenn Sie es jetzt speichern, ersetzt es diese Worte.";

@@ -83,7 +83,10 @@ pub(super) struct Field<'a> {
     pub(super) value: &'a str,
     pub(super) autocomplete: &'a str,
     pub(super) required: bool,
+    /// The list to choose from.
     pub(super) suggestions: Option<&'a str>,
+    /// Where script asks for others while somebody types, and which other fields it sends along.
+    pub(super) ask: Option<(&'a str, &'a str)>,
     pub(super) wrong: Option<&'a str>,
 }
 
@@ -100,6 +103,7 @@ impl<'a> Field<'a> {
             autocomplete,
             required: true,
             suggestions: None,
+            ask: None,
             wrong: None,
         }
     }
@@ -125,7 +129,14 @@ impl<'a> Field<'a> {
                 @if let Some(text) = self.hint { span.hint id=(hint) { (text) } }
                 input id=(self.name) name=(self.name) type=(self.kind) value=(self.value)
                     autocomplete=(self.autocomplete) autocapitalize="none" spellcheck="false"
-                    required[self.required] list=[self.suggestions] aria-describedby=[described]
+                    required[self.required] list=[self.suggestions]
+                    hx-get=[self.ask.map(|(path, _)| path)]
+                    hx-trigger=[self.ask.map(|_| "input changed delay:150ms")]
+                    hx-target=[self.ask.and(self.suggestions).map(|id| format!("#{id}"))]
+                    hx-swap=[self.ask.map(|_| "innerHTML")]
+                    hx-sync=[self.ask.map(|_| "this:replace")]
+                    hx-include=[self.ask.map(|(_, with)| with).filter(|with| !with.is_empty())]
+                    aria-describedby=[described]
                     aria-invalid=[self.wrong.map(|_| "true")];
                 @if let Some(text) = self.wrong { span.wrong id=(wrong) { (text) } }
             }

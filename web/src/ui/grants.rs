@@ -20,6 +20,7 @@ use super::activity::begin_of;
 use super::components::{Field, cards, csrf, empty, pager, scroll, select, wrong};
 use super::forms::reason;
 use super::layout::Flash;
+use super::names::{Names, Wanted};
 use super::namespaces::{Head, Place};
 use super::reader::Reader;
 use super::sentence::segment;
@@ -64,6 +65,8 @@ pub(super) struct Rights {
     pub(super) next: Option<Uuid>,
     pub(super) first: bool,
     pub(super) form: Form,
+    /// Who could be given a right.
+    pub(super) known: Names,
     pub(super) wrong: Option<String>,
     pub(super) csrf: String,
 }
@@ -109,6 +112,7 @@ async fn rights(
             .collect(),
         first: after.is_none(),
         form,
+        known: Names::near(visitor, &Wanted::for_right()),
         wrong,
         csrf: visitor.csrf(),
         head,
@@ -154,7 +158,14 @@ pub(super) fn body(page: &Rights) -> Markup {
         form method="post" action=(path) data-guard {
             (csrf(&page.csrf))
             (select("kind", t.grant_to(), &page.form.kind, &[("user", t.grant_user()), ("team", t.grant_team())]))
-            (Field { value: &page.form.name, ..Field::text("name", t.name()) }.draw())
+            (Field {
+                value: &page.form.name,
+                suggestions: Some("names"),
+                ask: Some((&Wanted::for_right().path(), "#kind")),
+                autocomplete: "on",
+                ..Field::text("name", t.name())
+            }.draw())
+            (page.known.list(t, "names"))
             (roles(t, &page.form.role))
             (Field { value: &page.form.repository, required: false, hint: Some(t.grant_repository_hint()), ..Field::text("repository", t.grant_repository()) }.draw())
             (Field { value: &page.form.until, required: false, kind: "date", hint: Some(t.grant_until_hint()), ..Field::text("until", t.grant_last_day()) }.draw())

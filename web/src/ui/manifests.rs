@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::UiState;
 use super::components::{command, copy, crumbs, digest, scroll};
 use super::reader::Reader;
+use super::referrers::Made;
 use super::repositories::{Head, One, platforms};
 use super::visitor::Visitor;
 use crate::error::PageError;
@@ -25,6 +26,7 @@ pub(super) struct Manifest {
     pub(super) head: Head,
     pub(super) row: ManifestRow,
     pub(super) references: Vec<ReferenceRow>,
+    pub(super) made: Made,
     /// What the registry itself says, if it was asked.
     pub(super) inside: Option<Looked>,
 }
@@ -80,11 +82,13 @@ pub(super) async fn show(
     let row = manifests::find(&ui.read, &one.registry, &repository, &digest).await?;
     let row = row.ok_or_else(PageError::not_found)?;
     let references = manifests::references(&ui.read, &one.registry, &repository, &digest).await?;
+    let made = Made::of(ui, &one.registry, &repository, &digest).await?;
     let inside = match visitor.params.get("raw") {
         Some(_) => Some(look_inside(ui, &one, &repository, &digest).await),
         None => None,
     };
-    let page = Manifest { head: Head::of(&visitor, one, &repository), row, references, inside };
+    let page =
+        Manifest { head: Head::of(&visitor, one, &repository), row, references, made, inside };
     Ok(visitor.show(&format!("{repository}@{digest}"), body(&page)))
 }
 
@@ -115,6 +119,7 @@ pub(super) fn body(page: &Manifest) -> Markup {
             ul.chips { @for tag in &row.tags { li { a.chip href=(format!("{path}/-/tags/{tag}")) { (tag) } } } }
         }
         (holds(reader, &path, &page.references))
+        (page.made.draw(reader, &path))
         h2 id="inside" { (t.inside()) }
         @match &page.inside {
             None => p { a.button href=(format!("{path}/-/manifests/{}?raw=1#inside", row.digest)) { (t.ask_registry()) } " " span.muted { (t.ask_registry_text()) } },

@@ -17,6 +17,7 @@ use projections::app_tokens::AppTokenRow;
 use projections::comments::CommentRow;
 use projections::manifests::{ManifestRow, PlatformRow, ReferenceRow};
 use projections::namespaces::{GrantRow, NamespaceRow};
+use projections::referrers::ReferrerRow;
 use projections::registries::RegistryRow;
 use projections::repositories::{Order, RepositoryRow, Slice, Sort};
 use projections::search::{Entry, Facets, Filters, Hits, Kind, Results, Since};
@@ -29,7 +30,9 @@ use serde_json::json;
 use super::described::Described;
 use super::manifests::Looked;
 use super::meanwhile::{Chosen, Fields};
+use super::names::Names;
 use super::reader::Reader;
+use super::referrers::Made;
 use super::repositories::list;
 use super::sessions::Ways;
 use super::visitor::Registries;
@@ -445,6 +448,30 @@ fn user(text: &str, enabled: bool) -> UserRow {
     }
 }
 
+/// Something that cosign made, and something that a list names.
+fn made(text: &str) -> Made {
+    let listed = ReferrerRow {
+        tag: None,
+        digest: format!("sha256:{}", "2d".repeat(32)),
+        artifact_type: Some(text.to_owned()),
+        size: Some(900),
+        at: None,
+        pushed_by: Some(text.to_owned()),
+    };
+    let tag = format!("sha256-{}", "0f".repeat(32));
+    let signature = ReferrerRow {
+        tag: Some(format!("{tag}.sig")),
+        artifact_type: None,
+        at: Some(before(3)),
+        ..listed.clone()
+    };
+    Made { rows: vec![signature, listed], more: Some(tag) }
+}
+
+fn names(text: &str) -> Names {
+    Names { people: vec!["alice".to_owned(), text.to_owned()], teams: vec![text.to_owned()] }
+}
+
 /// Fields that somebody else has changed first.
 fn fields(now: &[&str], labels: &[&'static str]) -> Fields {
     Fields::clash(&[], "another", now, labels).unwrap_or_default()
@@ -570,6 +597,7 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         name: mine(),
         now_at: there.then(|| tag(text, text)),
         references: vec![reference()],
+        made: made(text),
         history: vec![TagChangeRow {
             position: 4,
             change: "pushed".to_owned(),
@@ -602,6 +630,7 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
             tags,
         },
         references: vec![reference()],
+        made: made(text),
         inside: None,
     };
     let inside = Inside {
@@ -750,6 +779,7 @@ fn changing(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         next: full.then_some(uuid::Uuid::nil()),
         first: !full,
         form: grants::Form { name: mine(), repository: mine(), ..Default::default() },
+        known: names(text),
         wrong: full.then(mine),
         csrf: "token".to_owned(),
     };
@@ -786,6 +816,7 @@ fn changing(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         first: !manages,
         own: mine(),
         csrf: "token".to_owned(),
+        known: names(text),
         typed: mine(),
         wrong: manages.then(mine),
         clash: manages.then(|| (mine(), Chosen::over("owner", text))),

@@ -11,6 +11,7 @@ use projections::tags::{self, TagChangeRow, TagRow};
 use super::UiState;
 use super::components::{command, copy, crumbs, digest, first_command, pager, scroll};
 use super::manifests::holds;
+use super::referrers::Made;
 use super::repositories::{Head, One, platforms};
 use super::visitor::{Visitor, query};
 use crate::error::PageError;
@@ -26,6 +27,7 @@ pub(super) struct Tag {
     /// `None`: it points nowhere any more.
     pub(super) now_at: Option<TagRow>,
     pub(super) references: Vec<ReferenceRow>,
+    pub(super) made: Made,
     pub(super) history: Vec<TagChangeRow>,
     pub(super) first: bool,
     /// The position behind which the next page of the history begins.
@@ -51,17 +53,17 @@ pub(super) async fn show(
     let most = usize::try_from(CHANGES).unwrap_or(usize::MAX);
     let more = history.len() > most;
     history.truncate(most);
-    let references = match row.as_ref().and_then(|row| Digest::parse(&row.digest).ok()) {
-        Some(digest) => {
-            manifests::references(&ui.read, &one.registry, &repository, &digest).await?
-        }
-        None => Vec::new(),
-    };
+    let (mut references, mut made) = (Vec::new(), Made::default());
+    if let Some(digest) = row.as_ref().and_then(|row| Digest::parse(&row.digest).ok()) {
+        references = manifests::references(&ui.read, &one.registry, &repository, &digest).await?;
+        made = Made::of(ui, &one.registry, &repository, &digest).await?;
+    }
     let page = Tag {
         head: Head::of(&visitor, one, &repository),
         name: tag.to_string(),
         now_at: row,
         references,
+        made,
         next: history.last().filter(|_| more).map(|change| change.position),
         history,
         first,
@@ -102,6 +104,7 @@ fn now_at(page: &Tag, row: &TagRow) -> Markup {
             div { dt { (t.last_pull()) } dd { (reader.time_or_never(row.last_pull_at)) } }
         }
         (holds(reader, &path, &page.references))
+        (page.made.draw(reader, &path))
     }
 }
 

@@ -19,6 +19,7 @@ use super::components::{
 use super::forms::reason;
 use super::layout::Flash;
 use super::meanwhile::Chosen;
+use super::names::{Names, Wanted};
 use super::reader::Reader;
 use super::repositories::namespace_called;
 use super::sentence::segment;
@@ -277,6 +278,8 @@ pub(super) struct Members {
     pub(super) first: bool,
     pub(super) own: String,
     pub(super) csrf: String,
+    /// Who could be taken in.
+    pub(super) known: Names,
     /// What was typed, and what is wrong with it.
     pub(super) typed: String,
     pub(super) wrong: Option<String>,
@@ -316,6 +319,10 @@ pub(super) async fn members(
         first,
         own: visitor.user()?.to_string(),
         csrf: visitor.csrf(),
+        known: match head.may_manage {
+            true => Names::near(visitor, &Wanted::for_team(&head.team)),
+            false => Names::default(),
+        },
         typed: typed.to_owned(),
         wrong,
         clash: None,
@@ -417,7 +424,15 @@ fn add(page: &Members) -> Markup {
         h2 { (t.add_member()) }
         form.line method="post" action=(format!("{}/members", head.path())) {
             (csrf(&page.csrf))
-            (Field { value: &page.typed, wrong: page.wrong.as_deref(), ..Field::text("user", t.user_name()) }.draw())
+            (Field {
+                value: &page.typed,
+                wrong: page.wrong.as_deref(),
+                suggestions: Some("people"),
+                ask: Some((&Wanted::for_team(&head.team).path(), "")),
+                autocomplete: "on",
+                ..Field::text("user", t.user_name())
+            }.draw())
+            (page.known.list(t, "people"))
             div.field {
                 label for="role" { (t.role()) }
                 select id="role" name="role" {

@@ -21,6 +21,7 @@ const ROUTES: &[(&str, Result<&[&str], &str>)] = &[
     ("/password/{token}", Err("leads to /password/new")),
     ("/search", Ok(&["search", "search, hits"])),
     ("/search/suggest", Err("a part of a page, shown below the search field")),
+    ("/suggest/names", Err("a part of a page, in the list of a field")),
     ("/repositories", Ok(&["repositories"])),
     (
         "/r/{*rest}",
