@@ -32,10 +32,11 @@ struct Inner {
     patience: Duration,
     memory: Duration,
     parts: Vec<(&'static str, Ask)>,
-    last: Mutex<Option<(Instant, Vec<Problem>)>>,
+    last: Mutex<Option<(Instant, Vec<Part>)>>,
 }
 
-type Problem = (&'static str, String);
+/// A part, and what is wrong with it.
+pub type Part = (&'static str, Option<String>);
 
 /// Collects parts.
 #[derive(Default)]
@@ -65,24 +66,24 @@ impl HealthBuilder {
 }
 
 impl Health {
-    /// What is wrong; empty when nothing is.
-    pub async fn problems(&self) -> Vec<Problem> {
+    /// Each part, in the order in which they stand on each other.
+    pub async fn parts(&self) -> Vec<Part> {
         let mut last = self.0.last.lock().await;
-        if let Some((at, problems)) = &*last
+        if let Some((at, parts)) = &*last
             && at.elapsed() < self.0.memory
         {
-            return problems.clone();
+            return parts.clone();
         }
         let asked = self.0.parts.iter().map(|(name, ask)| async move {
             match timeout(self.0.patience, ask()).await {
-                Ok(Ok(())) => None,
-                Ok(Err(why)) => Some((*name, why)),
-                Err(_) => Some((*name, "does not answer".to_owned())),
+                Ok(Ok(())) => (*name, None),
+                Ok(Err(why)) => (*name, Some(why)),
+                Err(_) => (*name, Some("does not answer".to_owned())),
             }
         });
-        let problems: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
-        *last = Some((Instant::now(), problems.clone()));
-        problems
+        let parts = join_all(asked).await;
+        *last = Some((Instant::now(), parts.clone()));
+        parts
     }
 
     /// `/livez`, `/readyz`, and `/healthz` for old probes.
@@ -96,12 +97,12 @@ impl Health {
 }
 
 async fn ready(State(health): State<Health>) -> Response {
-    let problems = health.problems().await;
+    let parts = health.parts().await.into_iter();
+    let problems: serde_json::Map<_, _> =
+        parts.filter_map(|(name, why)| Some((name.to_owned(), why?.into()))).collect();
     if problems.is_empty() {
         return Json(json!({ "status": "ok" })).into_response();
     }
-    let problems: serde_json::Map<_, _> =
-        problems.into_iter().map(|(name, why)| (name.to_owned(), why.into())).collect();
     let body = json!({ "status": "unavailable", "problems": problems });
     (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }

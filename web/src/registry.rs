@@ -4,6 +4,7 @@ pub mod hints;
 pub mod keys;
 mod known;
 pub mod notifications;
+pub mod pulse;
 pub mod realm;
 pub mod reconciler;
 pub mod recorder;

@@ -80,6 +80,7 @@ use crate::auth::{Auth, guard};
 use crate::config::Source;
 use crate::health::Health;
 use crate::mail::ResetDesk;
+use crate::registry::pulse::Pulse;
 use crate::registry::signer::Signer;
 
 pub use comments::{COMMENTS_PER_PERSON, Talk};
@@ -110,6 +111,8 @@ pub struct UiState {
     pub runner: Runner,
     /// How the service is.
     pub health: Health,
+    /// What was heard of each registry.
+    pub pulse: Pulse,
     /// With which key tokens are signed.
     pub signer: Signer,
     /// Whose pages are open and wait for news.

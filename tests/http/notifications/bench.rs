@@ -25,6 +25,7 @@ use tests::postgres::TestDatabase;
 use tower::ServiceExt as _;
 use web::registry::hints::Hints;
 use web::registry::notifications::{self, NotificationsState, PATH};
+use web::registry::pulse::Pulse;
 
 pub(super) const SECRET: &str = "hook-secret";
 pub(super) const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -82,6 +83,7 @@ impl Bench {
             desk: desk.clone(),
             ingest: Ingest::only_by(desk.clone(), accounts, robots, hosts),
             hints: hints.clone(),
+            pulse: Pulse::since(now),
         });
         let runner = Runner::new(log, db.service.clone(), Arc::new(move || now));
         let read = ReadModels::new(&db.service);

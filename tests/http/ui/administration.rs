@@ -131,3 +131,45 @@ async fn a_registry_is_added_changed_and_given_a_new_secret() {
     assert_ne!(done.all(".notice .command code")[0], secret);
     site.stop().await;
 }
+
+/// What the service truly knows of its registry: what that told, and what comparing it came to.
+#[tokio::test]
+async fn the_overview_says_what_was_heard_of_each_registry_and_how_everything_is() {
+    // Compared at once; nothing answers there.
+    let site = Site::start_with(&[("reconcile.every_s", "1")]).await;
+    let mut ada = signed_in(&site, ADMINISTRATOR).await;
+    let page = ada.open("/admin").await;
+    let rows = page.all("tbody tr");
+    for part in ["Database", "Log", "Rights", "Search", "Read models"] {
+        let row = rows.iter().find(|row| row.starts_with(part));
+        assert!(row.is_some_and(|row| row.ends_with("answers")), "{part}: {rows:?}");
+    }
+    for key in ["Signing key", "Our own authority"] {
+        let row = rows.iter().find(|row| row.starts_with(key));
+        assert!(row.is_some_and(|row| row.ends_with("good")), "{key}: {rows:?}");
+    }
+    let main = |page: &super::browser::Page| {
+        page.all("tbody tr").into_iter().find(|row| row.starts_with("main")).unwrap()
+    };
+    assert!(main(&page).contains("not since the start"), "{}", main(&page));
+
+    let told = ada
+        .request(reqwest::Method::POST, "/v2/webhooks/events")
+        .bearer_auth(&site.registry_secret)
+        .header("content-type", "application/vnd.docker.distribution.events.v2+json")
+        .body(r#"{"events":[]}"#);
+    assert_eq!(told.send().await.unwrap().status(), 200);
+    let until = std::time::Instant::now() + super::PATIENCE;
+    loop {
+        let page = ada.open("/admin").await;
+        let said = main(&page);
+        if said.contains("no good answer") && !said.contains("not since the start") {
+            assert!(said.contains("See that it runs"), "{said}");
+            assert_eq!(page.attributes("tbody th a", "href")[0], "/admin/registries/main");
+            break;
+        }
+        assert!(std::time::Instant::now() < until, "{said}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    site.stop().await;
+}

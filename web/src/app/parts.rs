@@ -32,6 +32,7 @@ use crate::mail::{Mailer, Postman, ResetDesk};
 use crate::registry::hints::Hints;
 use crate::registry::keys::KeyStore;
 use crate::registry::notifications::NotificationsState;
+use crate::registry::pulse::Pulse;
 use crate::registry::reconciler::Reconciler;
 use crate::registry::recorder::{Keep, Recorder};
 use crate::registry::signer::{Signer, SignerOptions};
@@ -209,7 +210,9 @@ impl Parts {
         let resets = resets(config, ground, &api.auth, supervisor)?;
         let health = health(config, ground, &graph, &search, &runner);
         upkeep(metrics.clone(), supervisor);
+        let pulse = Pulse::since(ground.desk.clock.now());
         let pages = UiState {
+            pulse: pulse.clone(),
             auth: api.auth.clone(),
             read: api.read.clone(),
             search,
@@ -238,6 +241,7 @@ impl Parts {
                 hosts(config),
             ),
             hints: Hints::default(),
+            pulse: pulse.clone(),
         };
         let reconciler = Reconciler {
             desk: ground.desk.clone(),
@@ -245,6 +249,7 @@ impl Parts {
             runner: runner.clone(),
             signer: signer.clone(),
             hints: notifications.hints.clone(),
+            pulse,
             silent: Arc::default(),
             period: config.compare_every,
         };

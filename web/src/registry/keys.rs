@@ -302,6 +302,17 @@ impl KeyStore {
         std::fs::read_to_string(&path).map_err(|source| KeyError::File { path, source })
     }
 
+    /// What all leaves are signed with, as registries know it: the first certificate of the bundle.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`].
+    pub fn authority(&self) -> Result<PublicLeaf, KeyError> {
+        let first = self.certificates(BUNDLE, &self.bundle()?)?.into_iter().next();
+        let first = first.ok_or_else(|| self.broken(BUNDLE, "it holds no certificate".to_owned()));
+        self.public(BUNDLE, first?)
+    }
+
     /// Where the file with [`Self::bundle`] is.
     #[must_use]
     pub fn bundle_path(&self) -> PathBuf {

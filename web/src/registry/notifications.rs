@@ -26,6 +26,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::hints::Hints;
+use super::pulse::Pulse;
 use crate::client::{ClientAddress, RequestId};
 use crate::error::{RegistryCode, RegistryError};
 
@@ -58,6 +59,8 @@ pub struct NotificationsState {
     pub ingest: Ingest,
     /// Told what is to be looked into in the registry, off this path.
     pub hints: Hints,
+    /// Told that a registry has spoken.
+    pub pulse: Pulse,
 }
 
 /// The route, with and without a slash at its end: a redirect would lose the event, and hand the
@@ -104,7 +107,9 @@ async fn receive(State(door): State<Door>, request: Request) -> Response {
     };
     match taken {
         Ok(receipt) => {
-            count(&receipt, state.desk.clock.now());
+            let now = state.desk.clock.now();
+            count(&receipt, now);
+            state.pulse.told(&registry, now);
             if receipt.new_instance {
                 state.hints.queue_lost(&registry);
             }

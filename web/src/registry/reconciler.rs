@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::hints::{Bare, Hints};
 use super::known::FromReadModels;
+use super::pulse::{Compared, Pulse};
 use super::signer::{Access, Signer, Wanted, Word};
 
 /// How long after the start registries are compared for the first time.
@@ -43,6 +44,8 @@ pub struct Reconciler {
     pub signer: Signer,
     /// What notifications leave to us.
     pub hints: Hints,
+    /// Told what comparisons came to.
+    pub pulse: Pulse,
     /// What was read in vain before.
     pub silent: Arc<Silent>,
     /// How often registries are compared without a reason.
@@ -207,7 +210,8 @@ impl<'a> Rounds<'a> {
         let (of, name) = (self.of.clone(), registry.clone());
         let task = self.tasks.spawn(async move {
             sleep(settle).await;
-            report(&name, of.compare(&name).await);
+            let compared = report(&name, of.compare(&name).await);
+            of.pulse.compared(&name, of.desk.clock.now(), compared);
         });
         self.running.insert(task.id(), registry);
     }
@@ -230,8 +234,8 @@ impl<'a> Rounds<'a> {
     }
 }
 
-fn report(registry: &RegistryName, done: Result<Reconciled, ReconcileError>) {
-    let outcome = match done {
+fn report(registry: &RegistryName, done: Result<Reconciled, ReconcileError>) -> Compared {
+    let (outcome, compared) = match done {
         Ok(Reconciled { repositories, observed, missed, described, failed }) => {
             tracing::info!(
                 %registry,
@@ -242,13 +246,19 @@ fn report(registry: &RegistryName, done: Result<Reconciled, ReconcileError>) {
                 failed,
                 "compared with the registry"
             );
-            if failed == 0 { "done" } else { "partial" }
+            if failed == 0 {
+                ("done", Compared::Whole)
+            } else {
+                ("partial", Compared::Partly(failed))
+            }
         }
         Err(error) => {
             tracing::warn!(%registry, %error, "not compared, or not to the end");
-            "failed"
+            let ours = !matches!(error, ReconcileError::Registry(_));
+            ("failed", if ours { Compared::Failed } else { Compared::Silent })
         }
     };
     metrics::counter!("portus_job_runs_total", "job" => "reconcile", "outcome" => outcome)
         .increment(1);
+    compared
 }

@@ -216,6 +216,21 @@ impl Signer {
         self.0.active.load().leaf.public.clone()
     }
 
+    /// The authority that the present key's certificate is from.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`].
+    pub fn authority(&self) -> Result<PublicLeaf, KeyError> {
+        self.0.store.authority()
+    }
+
+    /// Whether the key is changed without anybody asking ([`KeyStore::is_due`]).
+    #[must_use]
+    pub fn rotates_itself(&self) -> bool {
+        self.0.store.kind().form == KeyForm::Chain
+    }
+
     /// Takes up another key if there is one, and makes one if the present is near its end or of
     /// another algorithm than is set. Says whether anything changed.
     ///

@@ -36,8 +36,43 @@ words! {
     admin_well: "Everything answers." | "Alles antwortet.";
     admin_unwell: "Something does not answer." | "Etwas antwortet nicht.";
     admin_part: "Part" | "Teil";
-    admin_problem: "What is wrong" | "Was nicht stimmt";
-    admin_problems_caption: "Parts that do not answer" | "Teile, die nicht antworten";
+    admin_parts_caption: "What everything stands on" | "Worauf alles steht";
+    admin_answers: "answers" | "antwortet";
+    admin_fails: "not well" | "gestört";
+    admin_database: "Database" | "Datenbank";
+    admin_database_advice: "See that Postgres runs and can be reached; then it goes on by itself." | "Sehen Sie nach, ob Postgres läuft und erreichbar ist; dann geht es von selbst weiter.";
+    admin_events_log: "Log" | "Protokoll";
+    admin_events_log_advice: "Nothing can be changed and no push is noted until it answers: see its store first." | "Bis es antwortet, lässt sich nichts ändern und kein Push vermerken: Sehen Sie zuerst nach seinem Speicher.";
+    admin_graph: "Rights" | "Rechte";
+    admin_graph_advice: "Without them no tokens are given. They follow once the log answers; if they do not, see the service's own log lines." | "Ohne sie gibt es keine Token. Sie folgen, sobald das Protokoll antwortet; wenn nicht, sehen Sie in die Ausgaben des Dienstes.";
+    admin_search: "Search" | "Suche";
+    admin_search_advice: "What is new is not found yet. If it stands before an event, a newer version reads on." | "Neues wird noch nicht gefunden. Steht sie vor einem Ereignis, liest eine neuere Version weiter.";
+    admin_models: "Read models" | "Lesemodelle";
+    admin_models_advice: "See below which; pages show what was there before." | "Welches, steht unten; Seiten zeigen, was vorher da war.";
+    admin_any_advice: "See the service's own log lines." | "Sehen Sie in die Ausgaben des Dienstes.";
+    admin_heard_caption: "What was heard of each registry" | "Was von jeder Registry zu hören war";
+    admin_told: "Last notification" | "Letzte Meldung";
+    admin_compared: "Last compared" | "Zuletzt abgeglichen";
+    admin_not_since_start: "not since the start" | "nicht seit dem Start";
+    admin_not_compared: "not compared" | "nicht abgeglichen";
+    admin_not_compared_advice: "A minute after the start it is, by one process of several. Its page tries it out at once." | "Das geschieht eine Minute nach dem Start, von mehreren Prozessen durch einen. Auf ihrer Seite lässt sie sich gleich ausprobieren.";
+    admin_partly: "not all of it" | "nicht alles";
+    admin_silent: "no good answer" | "keine gute Antwort";
+    admin_silent_advice: "See that it runs and that its address is right: its page tries it out, step by step." | "Sehen Sie nach, ob sie läuft und die Adresse stimmt: Ihre Seite probiert sie aus, Schritt für Schritt.";
+    admin_failed_advice: "Our own log or read models did not serve; it is compared again by itself." | "Unser eigenes Protokoll oder Lesemodell antwortete nicht; sie wird von selbst wieder abgeglichen.";
+    admin_endings_caption: "What signs, and when it ends" | "Was signiert, und wann es endet";
+    admin_key: "Signing key" | "Signaturschlüssel";
+    admin_key_itself: "Another one should have been made by itself: see the service's own log lines, or rotate it by hand." | "Ein anderer hätte von selbst entstehen sollen: Sehen Sie in die Ausgaben des Dienstes, oder wechseln Sie ihn von Hand.";
+    admin_key_by_hand: "Rotate it by hand, and tell the registries of the new one." | "Wechseln Sie ihn von Hand, und geben Sie den neuen den Registries.";
+    admin_authority: "Our own authority" | "Unsere eigene Stelle";
+    admin_authority_advice: "Registries believe no token after its end: they need another authority in their rootcertbundle before." | "Nach ihrem Ende glauben Registries keinem Token: Sie brauchen vorher eine andere Stelle in ihrem rootcertbundle.";
+    admin_authority_unread: "The certificate of our own authority cannot be read." | "Das Zertifikat unserer eigenen Stelle ist nicht lesbar.";
+    admin_good: "good" | "gültig";
+    admin_ends_soon: "ends soon" | "endet bald";
+    admin_ended: "has ended" | "abgelaufen";
+    admin_mail: "Mail" | "E-Mail";
+    admin_mail_yes: "can be sent" | "kann versandt werden";
+    admin_mail_no: "is not set up: nobody can ask for a new password" | "ist nicht eingerichtet: niemand kann ein neues Passwort anfordern";
     admin_version: "Version" | "Version";
     admin_log: "The log reaches up to event" | "Das Protokoll reicht bis Ereignis";
     admin_projections: "What is read from the log" | "Was aus dem Protokoll gelesen wird";
@@ -119,11 +154,13 @@ words! {
 }
 
 phrases! {
+    admin_partly_advice(number: &str): "{number} repositories gave no good answer; they are compared again by themselves." | "{number} Repositories gaben keine gute Antwort; sie werden von selbst wieder abgeglichen.";
     admin_events(number: &str): "{number} events" | "{number} Ereignisse";
     account_of(user: &str): "Account {user}" | "Konto {user}";
 }
 
 sentences! {
+    admin_heard_since(at): { "What this process has heard since its start, " (at) "." } | { "Was dieser Prozess seit seinem Start gehört hat: " (at) "." };
     registry_title(name): { "Registry " (name) } | { "Registry " (name) };
 }
 

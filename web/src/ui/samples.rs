@@ -43,6 +43,7 @@ use super::{
     sign_up, tags, teams, tokens,
 };
 use crate::auth::{Begun, Preferences};
+use crate::registry::pulse::{Beat, Compared};
 use crate::texts::Lang;
 
 pub use gallery::gallery;
@@ -976,8 +977,31 @@ fn administering(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         error: (state == "halted").then(mine),
         outdated: state == "halted",
     };
+    let compared = |what| Beat { told_at: Some(before(1)), compared: Some((before(1), what)) };
+    let beats = [
+        Beat::default(),
+        compared(Compared::Whole),
+        compared(Compared::Partly(3)),
+        compared(Compared::Silent),
+        compared(Compared::Failed),
+    ];
     let overview = |well: bool| admin::Overview {
-        problems: if well { vec![] } else { vec![("log".to_owned(), mine())] },
+        parts: ["database", "log", "access graph", "search index", "read models", "another"]
+            .map(|part| (part, (!well).then(mine)))
+            .to_vec(),
+        registries: match well {
+            true => beats.iter().map(|beat| (registry(text, text, 1), *beat)).collect(),
+            false => vec![],
+        },
+        listening: before(2),
+        keys: [-9_000, -100, 3]
+            .map(|hours| admin::Ending {
+                what: Lang::admin_key,
+                at: before(hours),
+                advice: Lang::admin_key_by_hand,
+            })
+            .into(),
+        mail: well,
         position: 18_204,
         projections: vec![status("live"), status("halted")],
         reader: reader(),
