@@ -102,6 +102,51 @@ async fn rights_are_given_and_taken_back_by_keyboard() {
     site.stop().await;
 }
 
+/// What a list has to choose from, as the browser offers it.
+fn offered(list: &str, names: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('#{list} option')].map((o) => o.value).join() === '{names}'"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_are_offered_while_somebody_types_one() {
+    if program().is_none() {
+        return;
+    }
+    let site = world::site().await;
+    let browser = Chromium::start().await.unwrap();
+    browser.size(1_280, 900).await;
+    world::sign_in(&browser, &site, "alice").await;
+    let keys = Keys::new(&browser, &site.url);
+
+    keys.open("/teams/platform").await;
+    browser.until(&offered("people", "bob,carol")).await;
+    browser.click("#user").await;
+    browser.type_text("ca").await;
+    browser.until(&offered("people", "carol")).await;
+    // Only what is asked for stands in an address.
+    let asked = "performance.getEntriesByType('resource').map((entry) => entry.name)
+        .filter((name) => name.includes('/suggest/')).map((name) => new URL(name).search).join()";
+    assert_eq!(browser.eval(asked).await, json!("?team=platform&user=ca"));
+    browser.type_text("rol").await;
+    keys.press("Add").await;
+    assert!(words(&browser, "tbody").await.contains("carol"));
+    browser.until(&offered("people", "bob")).await;
+
+    keys.open("/n/payments/-/access").await;
+    browser.until(&offered("names", "alice,bob,carol,payments,platform")).await;
+    keys.to("To").await;
+    browser.press("ArrowDown").await;
+    browser.click("#name").await;
+    browser.type_text("p").await;
+    browser.until(&offered("names", "payments,platform")).await;
+    browser.type_text("l").await;
+    browser.until(&offered("names", "platform")).await;
+    keys.done(&site).await;
+    site.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_is_set_up_by_keyboard_and_without_script() {
     if program().is_none() {
