@@ -1,7 +1,7 @@
 //! What every query on the read models shares: the pool, rights as parameters, paging, rows.
 
 use domain::access::Visible;
-use domain::name::RegistryName;
+use domain::name::{NamespaceName, RegistryName, TeamName};
 use jiff::Timestamp;
 use sqlx::PgPool;
 use sqlx::postgres::{PgPoolOptions, PgRow};
@@ -12,8 +12,16 @@ pub const LIVE_SCHEMAS: &str = "read_directory, read_content, read_activity";
 /// The most rows of one page.
 pub const MAX_PAGE: i64 = 1_000;
 
-/// The most connections that queries hold.
-const MAX_CONNECTIONS: u32 = 16;
+/// The most connections that queries hold: for each core as many as keep it busy while others wait
+/// for the disk. They take turns, so each further one is asked less often, and has less at hand.
+fn max_connections() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    u32::try_from(3 * cores).unwrap_or(u32::MAX).clamp(6, 48)
+}
+
+/// Each connection remembers all of our statements, once it was asked them; see
+/// [`crate::statements`].
+const STATEMENTS_KEPT: usize = 512;
 
 /// The most rows that are counted: a total beyond it is said as this.
 pub const MAX_COUNT: i64 = 10_000;
@@ -65,7 +73,8 @@ impl ReadModels {
         // parameters leaves them out, and none of these queries runs long enough for a compiler. What
         // a page shows is found by an index, in order and a few rows at a time: collecting all that
         // might be shown, to sort it, is never a good plan, even where statistics speak for it.
-        let options = pool.connect_options().as_ref().clone().options([
+        let options = pool.connect_options().as_ref().clone();
+        let options = options.statement_cache_capacity(STATEMENTS_KEPT).options([
             ("search_path", LIVE_SCHEMAS),
             ("plan_cache_mode", "force_custom_plan"),
             ("jit", "off"),
@@ -75,7 +84,7 @@ impl ReadModels {
             ("max_parallel_workers_per_gather", "0"),
         ]);
         let pool = PgPoolOptions::new()
-            .max_connections(MAX_CONNECTIONS)
+            .max_connections(max_connections())
             .acquire_timeout(std::time::Duration::from_secs(5))
             .connect_lazy_with(options);
         Self { pool }
@@ -122,38 +131,27 @@ impl<Key> Paging<Key> {
     }
 }
 
-/// [`Visible`] as the parameters of a query.
-pub(crate) struct Rights {
-    pub(crate) everything: bool,
-    pub(crate) visibilities: Vec<&'static str>,
-    pub(crate) namespaces: (Vec<String>, Vec<String>),
-    pub(crate) repositories: (Vec<String>, Vec<String>),
-    pub(crate) teams: Vec<String>,
+/// Registries and names, as two parameters of a query.
+pub(crate) type Pairs<'a> = (Vec<&'a str>, Vec<&'a str>);
+
+/// The namespaces that are seen one by one.
+pub(crate) fn own_namespaces(visible: &Visible) -> Pairs<'_> {
+    visible.namespaces.iter().map(|(registry, name)| (registry.as_str(), name.as_str())).unzip()
 }
 
-impl Rights {
-    pub(crate) fn of(visible: &Visible) -> Self {
-        let pair = |(registry, name): (&str, &str)| (registry.to_owned(), name.to_owned());
-        Self {
-            everything: visible.everything,
-            visibilities: visible.visibilities.iter().map(|v| v.as_str()).collect(),
-            namespaces: visible
-                .namespaces
-                .iter()
-                .map(|(registry, name)| pair((registry.as_str(), name.as_str())))
-                .unzip(),
-            repositories: visible
-                .repositories
-                .iter()
-                .map(|(registry, name)| pair((registry.as_str(), name.as_str())))
-                .unzip(),
-            teams: visible.teams.iter().map(|team| team.as_str().to_owned()).collect(),
-        }
-    }
+/// The repositories that are seen one by one.
+pub(crate) fn own_repositories(visible: &Visible) -> Pairs<'_> {
+    visible.repositories.iter().map(|(registry, name)| (registry.as_str(), name.as_str())).unzip()
+}
+
+/// The teams that are seen.
+pub(crate) fn own_teams(visible: &Visible) -> Vec<&str> {
+    visible.teams.iter().map(TeamName::as_str).collect()
 }
 
 /// [`Visible`] as the parameters of a query over much: each namespace and repository one text,
 /// `registry/name`, which no two things share, as a registry's name has no `/`.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Keys {
     pub(crate) everything: bool,
     pub(crate) visibilities: Vec<&'static str>,
@@ -163,6 +161,15 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) fn of(visible: &Visible) -> Self {
+        Self::of_some(visible, |_, _| true)
+    }
+
+    /// The same for a query that finds something in those namespaces alone that are `asked`. Of five
+    /// thousand it would take longer to say them all than to find what is wanted.
+    pub(crate) fn of_some(
+        visible: &Visible,
+        asked: impl Fn(&RegistryName, &NamespaceName) -> bool,
+    ) -> Self {
         let key = |registry: &RegistryName, name: &str| {
             let registry = registry.as_str();
             let mut key = String::with_capacity(registry.len() + 1 + name.len());
@@ -171,13 +178,13 @@ impl Keys {
             key.push_str(name);
             key
         };
-        let namespaces = visible.namespaces.iter().map(|(at, name)| key(at, name.as_str()));
-        let repositories = visible.repositories.iter().map(|(at, name)| key(at, name.as_str()));
+        let namespaces = visible.namespaces.iter().filter(|(at, name)| asked(at, name));
+        let repositories = visible.repositories.iter();
         Self {
             everything: visible.everything,
             visibilities: visible.visibilities.iter().map(|v| v.as_str()).collect(),
-            namespaces: namespaces.collect(),
-            repositories: repositories.collect(),
+            namespaces: namespaces.map(|(at, name)| key(at, name.as_str())).collect(),
+            repositories: repositories.map(|(at, name)| key(at, name.as_str())).collect(),
         }
     }
 }

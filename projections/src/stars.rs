@@ -35,20 +35,7 @@ const AMONG: &str = "SELECT s.registry, s.repository
       WHERE s.user_name = $1 AND s.registry = asked.registry
         AND s.repository = asked.repository OFFSET 0) AS s";
 
-const NAMES: &str = "SELECT registry, repository FROM stars WHERE user_name = $1 LIMIT $2";
-
-pub(crate) const STATEMENTS: &[&str] = &[OF_USER, COUNT, IS_STARRED, AMONG, NAMES];
-
-/// Registries and repositories that one user starred, in no order.
-pub(crate) async fn names_of_user(
-    read: &ReadModels,
-    user: &UserName,
-    limit: i64,
-) -> Result<(Vec<String>, Vec<String>), sqlx::Error> {
-    let names: Vec<(String, String)> =
-        sqlx::query_as(NAMES).bind(user.as_str()).bind(limit).fetch_all(read.pool()).await?;
-    Ok(names.into_iter().unzip())
-}
+pub(crate) const STATEMENTS: &[&str] = &[OF_USER, COUNT, IS_STARRED, AMONG];
 
 /// What one user starred. What of it they may still see is for whoever shows it.
 ///

@@ -4,7 +4,7 @@ use domain::access::Visible;
 use domain::name::{TeamName, UserName};
 use jiff::Timestamp;
 
-use crate::read::{Order, Paging, ReadModels, Rights, row};
+use crate::read::{Order, Paging, ReadModels, own_teams, row};
 
 row! {
     /// A team.
@@ -134,11 +134,10 @@ pub async fn find(
     name: &TeamName,
     visible: &Visible,
 ) -> Result<Option<TeamRow>, sqlx::Error> {
-    let rights = Rights::of(visible);
     sqlx::query_as(FIND)
         .bind(name.as_str())
-        .bind(rights.everything)
-        .bind(rights.teams)
+        .bind(visible.everything)
+        .bind(own_teams(visible))
         .fetch_optional(read.pool())
         .await
 }
@@ -153,11 +152,10 @@ pub async fn find_id(
     id: i64,
     visible: &Visible,
 ) -> Result<Option<TeamRow>, sqlx::Error> {
-    let rights = Rights::of(visible);
     sqlx::query_as(FIND_ID)
         .bind(id)
-        .bind(rights.everything)
-        .bind(rights.teams)
+        .bind(visible.everything)
+        .bind(own_teams(visible))
         .fetch_optional(read.pool())
         .await
 }
@@ -202,10 +200,9 @@ pub async fn page(
     order: Order,
     paging: &Paging<()>,
 ) -> Result<Vec<TeamRow>, sqlx::Error> {
-    let rights = Rights::of(visible);
     sqlx::query_as(order.of(PAGES))
-        .bind(rights.everything)
-        .bind(rights.teams)
+        .bind(visible.everything)
+        .bind(own_teams(visible))
         .bind(prefix)
         .bind(paging.offset())
         .bind(paging.limit())
@@ -223,10 +220,9 @@ pub async fn count(
     visible: &Visible,
     prefix: Option<&str>,
 ) -> Result<i64, sqlx::Error> {
-    let rights = Rights::of(visible);
     sqlx::query_scalar(COUNT)
-        .bind(rights.everything)
-        .bind(rights.teams)
+        .bind(visible.everything)
+        .bind(own_teams(visible))
         .bind(prefix)
         .fetch_one(read.pool())
         .await

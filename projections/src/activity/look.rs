@@ -13,7 +13,7 @@ use sqlx::postgres::PgRow;
 
 use super::{ActivityRow, Cursor, Filter, Viewer};
 use crate::projection::candidates;
-use crate::read::{Keys, Paging, ReadModels, Rights};
+use crate::read::{Keys, Paging, ReadModels, own_namespaces, own_repositories, own_teams};
 
 /// How many positions of the whole log a page looks through; for somebody who sees everything, how
 /// many rows that fit the rarest of what is asked for.
@@ -299,11 +299,11 @@ pub async fn page(
     // An index leads to what happened in one namespace or repository; all else is looked for.
     let led = Filter { registry: None, namespace: None, repository: None, ..filter.clone() };
     let stretch = if led.parts() == 0 { stretch } else { some(LOOK_BACK_OWN) };
-    let (registries, repositories) = Rights::of(&viewer.visible).repositories;
+    let (registries, repositories) = own_repositories(&viewer.visible);
     let own = if filter.repository.is_some() { OWN_NAMED } else { OWN };
     let rows = bind(sqlx::query_as(own), filter, stretch)
         .bind(rooms)
-        .bind(teams(viewer))
+        .bind(own_teams(&viewer.visible))
         .bind(viewer.user.as_ref().map(UserName::as_str))
         .bind(registries)
         .bind(repositories)
@@ -419,15 +419,10 @@ async fn walk(
         .bind(keys.visibilities)
         .bind(keys.namespaces)
         .bind(keys.repositories)
-        .bind(teams(viewer))
+        .bind(own_teams(&viewer.visible))
         .bind(viewer.user.as_ref().map(UserName::as_str))
         .fetch_all(read.pool())
         .await
-}
-
-/// The teams that `viewer` sees.
-fn teams(viewer: &Viewer) -> Vec<&str> {
-    viewer.visible.teams.iter().map(TeamName::as_str).collect()
 }
 
 type Query<'q, T> = sqlx::query::QueryAs<'q, sqlx::Postgres, T, sqlx::postgres::PgArguments>;
@@ -482,13 +477,14 @@ async fn rooms(
     let most = i64::try_from(MOST_ROOMS).unwrap_or(i64::MAX) + 1;
     let registry = filter.registry.as_ref().map(RegistryName::as_str);
     let rooms: Vec<i64> = if let Some(names) = names {
-        let keys = Keys::of(visible);
+        let called = |name: &NamespaceName| names.iter().any(|called| called == name.as_str());
+        let keys = Keys::of_some(visible, |_, name| called(name));
         let query = sqlx::query_scalar(ROOMS_CALLED).bind(keys.visibilities).bind(keys.namespaces);
         query.bind(most).bind(registry).bind(names).fetch_all(read.pool()).await?
     } else {
-        let rights = Rights::of(visible);
-        let query = sqlx::query_scalar(ROOMS).bind(rights.visibilities);
-        let query = query.bind(rights.namespaces.0).bind(rights.namespaces.1);
+        let visibilities: Vec<_> = visible.visibilities.iter().map(|v| v.as_str()).collect();
+        let (registries, namespaces) = own_namespaces(visible);
+        let query = sqlx::query_scalar(ROOMS).bind(visibilities).bind(registries).bind(namespaces);
         query.bind(registry).bind(most).fetch_all(read.pool()).await?
     };
     Ok((rooms.len() <= MOST_ROOMS).then_some(rooms))

@@ -21,7 +21,7 @@ use sqlx::{FromRow, Row as _};
 
 use self::plan::plan;
 use super::{RepositoryRow, columns};
-use crate::read::{Keys, Paging, ReadModels};
+use crate::read::{Paging, ReadModels};
 
 /// How many repositories that may be seen one page looks at, of each visibility, for what fits. More
 /// than the longest page shows, or a page that is full would look like the end of the list.
@@ -253,10 +253,10 @@ macro_rules! walk {
     };
 }
 
-/// What is gathered of these namespaces and these repositories, registries and names of each, as far as
-/// they are of these visibilities.
+/// What is gathered of these namespaces and these repositories, registries and names of each, and of what
+/// this person starred, as far as they are of these visibilities.
 macro_rules! gathered {
-    ($spaces:literal, $repositories:literal, $visibilities:literal) => {
+    ($spaces:literal, $repositories:literal, $visibilities:literal, $starred:literal) => {
         concat!(
             "(
               SELECT r.* FROM unnest(",
@@ -266,8 +266,10 @@ macro_rules! gathered {
                   WHERE r.registry = wanted.registry AND r.namespace = wanted.namespace
                   OFFSET 0) AS r
               UNION ALL
-              SELECT r.* FROM unnest(",
+              SELECT r.* FROM (SELECT * FROM unnest(",
             $repositories,
+            ") UNION ALL SELECT s.registry, s.repository FROM stars s WHERE s.user_name = ",
+            $starred,
             ") AS wanted(registry, name)
                 CROSS JOIN LATERAL (SELECT * FROM repositories r
                   WHERE r.registry = wanted.registry AND r.name = wanted.name
@@ -315,7 +317,12 @@ macro_rules! page {
                 SELECT r.id, ",
             $key,
             " AS key, true, false FROM ",
-            gathered!("$15::text[], $16::text[]", "$17::text[], $18::text[]", "$19::text[]"),
+            gathered!(
+                "$15::text[], $16::text[]",
+                "$17::text[], $18::text[]",
+                "$19::text[]",
+                "$20::text"
+            ),
             may_see!(),
             " AND ",
             fits!(),
@@ -394,8 +401,8 @@ const BY_SIZE: [&str; 2] = both!("r.size", "::bigint", "");
 
 /// Binds `$1` to `$6`.
 macro_rules! bind_place {
-    ($query:expr, $visible:expr, $walk:expr) => {{
-        let keys = Keys::of($visible);
+    ($query:expr, $keys:expr, $walk:expr) => {{
+        let keys = $keys;
         let whole = $walk.iter().filter(|(_, whole)| *whole).map(|(class, _)| *class);
         $query
             .bind(keys.everything)
@@ -418,7 +425,7 @@ const COUNT: &str = concat!(
     ") LIMIT 10000) AS walked
       UNION ALL
       SELECT 1 FROM ",
-    gathered!("$7::text[], $8::text[]", "$9::text[], $10::text[]", "$11::text[]"),
+    gathered!("$7::text[], $8::text[]", "$9::text[], $10::text[]", "$11::text[]", "NULL"),
     may_see!(),
     " LIMIT 10000) AS counted"
 );
@@ -469,7 +476,7 @@ pub async fn browse(
     let after = after.filter(|after| after.order == order);
     let limit = Paging::<()>::first(limit).limit();
     let namespace = filter.namespace.as_ref();
-    let found: Vec<Found> = bind_place!(sqlx::query_as(statement(order)), visible, plan.walk)
+    let found: Vec<Found> = bind_place!(sqlx::query_as(statement(order)), plan.keys, plan.walk)
         .bind(after.map(Cursor::parameter))
         .bind(after.map(|after| after.id))
         .bind(&filter.prefix)
@@ -483,6 +490,7 @@ pub async fn browse(
         .bind(plan.gather.repositories.0)
         .bind(plan.gather.repositories.1)
         .bind(plan.gather.visibilities)
+        .bind(plan.gather.starred_by.map(UserName::as_str))
         .fetch_all(read.pool())
         .await?;
     Ok(slice(found, order, limit))
@@ -515,8 +523,9 @@ fn slice(found: Vec<Found>, order: Order, limit: i64) -> Slice {
 ///
 /// The database's.
 pub async fn count(read: &ReadModels, visible: &Visible) -> Result<i64, sqlx::Error> {
-    let Some(plan) = plan(read, visible, &Filter::default()).await? else { return Ok(0) };
-    bind_place!(sqlx::query_scalar(COUNT), visible, plan.walk)
+    let filter = Filter::default();
+    let Some(plan) = plan(read, visible, &filter).await? else { return Ok(0) };
+    bind_place!(sqlx::query_scalar(COUNT), plan.keys, plan.walk)
         .bind(plan.gather.namespaces.0)
         .bind(plan.gather.namespaces.1)
         .bind(plan.gather.repositories.0)

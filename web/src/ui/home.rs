@@ -22,6 +22,10 @@ use crate::error::PageError;
 /// How much of everything the start page shows.
 const SHOWN: i64 = 8;
 
+/// In more namespaces than these somebody is told what was pushed last wherever they see it: among so
+/// many, their own are no news of their own.
+const MOST_OWN: usize = 500;
+
 /// How long before its end a token is told of, in days.
 const ENDS_SOON_DAYS: i64 = 14;
 
@@ -51,8 +55,8 @@ pub(super) async fn show(
     let user = visitor.viewer.user().cloned();
     // Those that are seen by membership, not by everybody.
     let own = Visible {
-        namespaces: visible.namespaces.clone(),
-        repositories: visible.repositories.clone(),
+        namespaces: visible.namespaces.iter().take(MOST_OWN).cloned().collect(),
+        repositories: visible.repositories.iter().take(MOST_OWN).cloned().collect(),
         ..Visible::default()
     };
     let theirs = async {
@@ -66,11 +70,11 @@ pub(super) async fn show(
             activity::page(&ui.read, &filter, &viewer, None, SHOWN),
         )?;
         // A star on what can no longer be seen would tell that it is still there.
-        let mut starred = super::repositories::only_visible(all, &visible, visitor.viewer.graph());
-        starred.truncate(usize::try_from(SHOWN).unwrap_or(usize::MAX));
+        let starred = super::repositories::only_visible(all, &visible, visitor.viewer.graph());
+        let starred = starred.take(usize::try_from(SHOWN).unwrap_or(usize::MAX)).collect();
         Ok((ending(tokens, visitor.viewer.at()), mine, starred, happened.rows))
     };
-    let teams = !own.namespaces.is_empty();
+    let teams = (1..=MOST_OWN).contains(&visible.namespaces.len());
     let recent = repositories::recent(&ui.read, if teams { &own } else { &visible }, SHOWN);
     // One after the other they would take most of the time of this page.
     let ((notices, mine, starred, happened), recent) = tokio::try_join!(theirs, recent)?;

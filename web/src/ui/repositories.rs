@@ -598,7 +598,11 @@ pub(super) fn entry(row: &RepositoryRow, registries: &Registries, reader: &Reade
 }
 
 /// Stars on what may still be seen.
-pub(super) fn only_visible(rows: Vec<StarRow>, visible: &Visible, graph: &Graph) -> Vec<StarRow> {
+pub(super) fn only_visible(
+    rows: Vec<StarRow>,
+    visible: &Visible,
+    graph: &Graph,
+) -> impl Iterator<Item = StarRow> {
     let sees = |row: &StarRow| {
         let (registry, name) = (
             RegistryName::parse(&row.registry).ok()?,
@@ -608,7 +612,7 @@ pub(super) fn only_visible(rows: Vec<StarRow>, visible: &Visible, graph: &Graph)
         let (decides, shown) = (&namespace.name, namespace.visibility);
         visible.sees_repository(&registry, &name, decides, shown).then_some(())
     };
-    rows.into_iter().filter(|row| sees(row).is_some()).collect()
+    rows.into_iter().filter(move |row| sees(row).is_some())
 }
 
 /// The global namespace has no name of its own.

@@ -1,12 +1,11 @@
 //! Where a page of the list looks: which visibilities it walks through, and what it gathers.
 
 use domain::access::Visible;
-use domain::name::{NamespaceName, RegistryName};
+use domain::name::{NamespaceName, RegistryName, UserName};
 use domain::namespace::Visibility;
 
 use super::Filter;
-use crate::read::{ReadModels, Rights};
-use crate::stars;
+use crate::read::{Keys, Pairs, ReadModels, own_namespaces, own_repositories};
 
 /// As many repositories as are gathered and sorted rather than looked for on a walk: among a
 /// hundred thousand every fiftieth, so that a walk for more than these fills a page soon.
@@ -16,19 +15,23 @@ const MOST_ROOMS: usize = 500;
 
 /// See the module.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(super) struct Plan<'a> {
     /// Visibilities, and whether all of each may be seen.
     pub(super) walk: Vec<(&'static str, bool)>,
-    pub(super) gather: Gather,
+    pub(super) gather: Gather<'a>,
+    /// Rights on all that may be found there.
+    pub(super) keys: Keys,
 }
 
 /// What is looked up one by one.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Gather {
+pub(super) struct Gather<'a> {
     /// Everything in these, by registry and name,
-    pub(super) namespaces: (Vec<String>, Vec<String>),
+    pub(super) namespaces: Pairs<'a>,
     /// and these,
-    pub(super) repositories: (Vec<String>, Vec<String>),
+    pub(super) repositories: Pairs<'a>,
+    /// and what this person starred, which is at most [`domain::star::MAX_STARS`],
+    pub(super) starred_by: Option<&'a UserName>,
     /// as far as they are of these visibilities.
     pub(super) visibilities: Vec<&'static str>,
 }
@@ -48,11 +51,11 @@ const OWN: &str = "SELECT coalesce(sum(n.repositories), 0)::bigint
 pub(super) const STATEMENTS: &[&str] = &[NAMESPACE, OWN];
 
 /// Where to look; `None`: nowhere.
-pub(super) async fn plan(
+pub(super) async fn plan<'a>(
     read: &ReadModels,
-    visible: &Visible,
-    filter: &Filter,
-) -> Result<Option<Plan>, sqlx::Error> {
+    visible: &'a Visible,
+    filter: &'a Filter,
+) -> Result<Option<Plan<'a>>, sqlx::Error> {
     let wanted: Vec<&'static str> = match filter.visibility {
         Some(only) => vec![only.as_str()],
         None => CLASSES.to_vec(),
@@ -62,67 +65,67 @@ pub(super) async fn plan(
             || Visibility::parse(class).is_some_and(|class| visible.visibilities.contains(&class))
     };
     if let Some(user) = &filter.starred_by {
-        let most = i64::try_from(domain::star::MAX_STARS).unwrap_or(i64::MAX);
-        let repositories = stars::names_of_user(read, user, most).await?;
-        let gather = Gather { repositories, visibilities: wanted, ..Gather::default() };
-        return Ok(Some(Plan { walk: Vec::new(), gather }));
+        let gather = Gather { starred_by: Some(user), visibilities: wanted, ..Gather::default() };
+        return Ok(Some(Plan { walk: Vec::new(), gather, keys: Keys::of(visible) }));
     }
     if let Some(namespace) = &filter.namespace {
         return in_namespace(read, visible, namespace, &wanted, whole).await;
     }
     let (all, rest): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|class| whole(class));
     let mut walk: Vec<_> = all.into_iter().map(|class| (class, true)).collect();
-    let own = Rights::of(visible);
-    if rest.is_empty() || (own.namespaces.0.is_empty() && own.repositories.0.is_empty()) {
-        return Ok(Some(Plan { walk, gather: Gather::default() }));
+    if rest.is_empty() || (visible.namespaces.is_empty() && visible.repositories.is_empty()) {
+        let keys = Keys::of_some(visible, |_, _| false);
+        return Ok(Some(Plan { walk, gather: Gather::default(), keys }));
     }
-    let few = own.namespaces.0.len() <= MOST_ROOMS
-        && i64::try_from(own.repositories.0.len()).is_ok_and(|own| own <= MOST_GATHERED)
-        && held(read, &own, &rest).await? <= MOST_GATHERED;
+    let keys = Keys::of(visible);
+    let few = visible.namespaces.len() <= MOST_ROOMS
+        && i64::try_from(visible.repositories.len()).is_ok_and(|own| own <= MOST_GATHERED);
     if few {
-        let (namespaces, repositories) = (own.namespaces, own.repositories);
-        let gather = Gather { namespaces, repositories, visibilities: rest };
-        return Ok(Some(Plan { walk, gather }));
+        let namespaces = own_namespaces(visible);
+        if held(read, &namespaces, &rest).await? <= MOST_GATHERED {
+            let repositories = own_repositories(visible);
+            let gather =
+                Gather { namespaces, repositories, visibilities: rest, ..Gather::default() };
+            return Ok(Some(Plan { walk, gather, keys }));
+        }
     }
     // Where no namespace decides, nobody has a right of their own.
     walk.extend(rest.into_iter().filter(|class| *class != "none").map(|class| (class, false)));
-    Ok(Some(Plan { walk, gather: Gather::default() }))
+    Ok(Some(Plan { walk, gather: Gather::default(), keys }))
 }
 
 /// How many repositories there are in these namespaces, of these visibilities.
-async fn held(read: &ReadModels, own: &Rights, rest: &[&str]) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(OWN)
-        .bind(&own.namespaces.0)
-        .bind(&own.namespaces.1)
-        .bind(rest)
-        .fetch_one(read.pool())
-        .await
+async fn held(read: &ReadModels, own: &Pairs<'_>, rest: &[&str]) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(OWN).bind(&own.0).bind(&own.1).bind(rest).fetch_one(read.pool()).await
 }
 
-async fn in_namespace(
+async fn in_namespace<'a>(
     read: &ReadModels,
-    visible: &Visible,
-    namespace: &(RegistryName, NamespaceName),
+    visible: &'a Visible,
+    namespace: &'a (RegistryName, NamespaceName),
     wanted: &[&'static str],
     whole: impl Fn(&str) -> bool,
-) -> Result<Option<Plan>, sqlx::Error> {
-    let (registry, name) = (namespace.0.to_string(), namespace.1.to_string());
+) -> Result<Option<Plan<'a>>, sqlx::Error> {
+    let (registry, name) = (namespace.0.as_str(), namespace.1.as_str());
     let known: Option<(String, i64)> =
-        sqlx::query_as(NAMESPACE).bind(&registry).bind(&name).fetch_optional(read.pool()).await?;
+        sqlx::query_as(NAMESPACE).bind(registry).bind(name).fetch_optional(read.pool()).await?;
     let Some((visibility, holds)) = known else { return Ok(None) };
     let Some(class) = wanted.iter().copied().find(|class| **class == visibility) else {
         return Ok(None);
     };
+    let keys = Keys::of_some(visible, |at, name| (at, name) == (&namespace.0, &namespace.1));
     let visibilities = vec![class];
     if !whole(class) && !visible.namespaces.contains(namespace) {
-        let repositories = Rights::of(visible).repositories;
+        let repositories = own_repositories(visible);
         let gather = Gather { repositories, visibilities, ..Gather::default() };
-        return Ok(Some(Plan { walk: Vec::new(), gather }));
+        return Ok(Some(Plan { walk: Vec::new(), gather, keys }));
     }
     if holds <= MOST_GATHERED {
         let namespaces = (vec![registry], vec![name]);
         let gather = Gather { namespaces, visibilities, ..Gather::default() };
-        return Ok(Some(Plan { walk: Vec::new(), gather }));
+        return Ok(Some(Plan { walk: Vec::new(), gather, keys }));
     }
-    Ok(Some(Plan { walk: vec![(class, whole(class))], gather: Gather::default() }))
+    // What else may be seen ends the walk as well.
+    let keys = Keys::of(visible);
+    Ok(Some(Plan { walk: vec![(class, whole(class))], gather: Gather::default(), keys }))
 }
