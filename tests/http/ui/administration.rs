@@ -165,6 +165,7 @@ async fn the_overview_says_what_was_heard_of_each_registry_and_how_everything_is
         let said = main(&page);
         if said.contains("no good answer") && !said.contains("not since the start") {
             assert!(said.contains("See that it runs"), "{said}");
+            assert_eq!(page.count("p.notice.bad"), 1, "not everything is well");
             assert_eq!(page.attributes("tbody th a", "href")[0], "/admin/registries/main");
             break;
         }

@@ -34,7 +34,7 @@ words! {
     admin_parts: "Parts of the administration" | "Teile der Verwaltung";
 
     admin_well: "Everything answers." | "Alles antwortet.";
-    admin_unwell: "Something does not answer." | "Etwas antwortet nicht.";
+    admin_unwell: "Something is not well; what to do stands beside it." | "Etwas ist gestört; was zu tun ist, steht daneben.";
     admin_part: "Part" | "Teil";
     admin_parts_caption: "What everything stands on" | "Worauf alles steht";
     admin_answers: "answers" | "antwortet";
@@ -55,7 +55,7 @@ words! {
     admin_compared: "Last compared" | "Zuletzt abgeglichen";
     admin_not_since_start: "not since the start" | "nicht seit dem Start";
     admin_not_compared: "not compared" | "nicht abgeglichen";
-    admin_not_compared_advice: "A minute after the start it is, by one process of several. Its page tries it out at once." | "Das geschieht eine Minute nach dem Start, von mehreren Prozessen durch einen. Auf ihrer Seite lässt sie sich gleich ausprobieren.";
+    admin_not_compared_advice: "It is compared a minute after the start, by one process of several. Its page tries it out at once." | "Abgeglichen wird sie eine Minute nach dem Start, von einem unter mehreren Prozessen. Auf ihrer Seite lässt sie sich gleich ausprobieren.";
     admin_partly: "not all of it" | "nicht alles";
     admin_silent: "no good answer" | "keine gute Antwort";
     admin_silent_advice: "See that it runs and that its address is right: its page tries it out, step by step." | "Sehen Sie nach, ob sie läuft und die Adresse stimmt: Ihre Seite probiert sie aus, Schritt für Schritt.";

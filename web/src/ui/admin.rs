@@ -45,8 +45,9 @@ pub(super) struct Overview {
     /// Whether mail can be sent.
     pub(super) mail: bool,
     pub(super) position: u64,
-    /// The search index first, then the read models.
     pub(super) projections: Vec<Status>,
+    /// The search index: it follows the log as they do, but is made anew by itself.
+    pub(super) search: Status,
     pub(super) reader: Reader,
 }
 
@@ -56,6 +57,17 @@ pub(super) struct Ending {
     pub(super) at: Timestamp,
     /// What is to be done before.
     pub(super) advice: Word,
+}
+
+impl Overview {
+    /// Whether nobody has to do anything.
+    fn is_well(&self) -> bool {
+        let silent =
+            |beat: &Beat| matches!(beat.compared, Some((_, Compared::Silent | Compared::Failed)));
+        self.parts.iter().all(|(_, problem)| problem.is_none())
+            && !self.registries.iter().any(|(_, beat)| silent(beat))
+            && self.keys.iter().all(|key| key.at > self.reader.now)
+    }
 }
 
 /// How long before its end somebody is told of a key: less than the month before it in which the
@@ -69,8 +81,6 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     visitor.must(Action::AdminPanel, &Resource::System)?;
     let registries = ui.registries().await?.0.into_iter();
-    let mut projections = vec![search_status(&ui)];
-    projections.extend(ui.runner.status().await?);
     let page = Overview {
         parts: ui.health.parts().await,
         registries: registries
@@ -81,13 +91,13 @@ pub(super) async fn show(
         keys: endings(&ui)?,
         mail: ui.resets.is_some(),
         position: visitor.viewer.graph().position().0,
-        projections,
+        projections: ui.runner.status().await?,
+        search: search_status(&ui),
         reader: visitor.reader(),
     };
     Ok(visitor.show(visitor.lang().administration(), body(&page)))
 }
 
-/// The search index follows the log as read models do.
 fn search_status(ui: &UiState) -> Status {
     let halted = ui.search.halted();
     Status {
@@ -118,10 +128,9 @@ fn endings(ui: &UiState) -> Result<Vec<Ending>, PageError> {
 
 pub(super) fn body(page: &Overview) -> Markup {
     let t = page.reader.lang;
-    let number = |value: u64| thousands(i64::try_from(value).unwrap_or(i64::MAX));
     html! {
         (head(t, "overview"))
-        @if page.parts.iter().all(|(_, problem)| problem.is_none()) {
+        @if page.is_well() {
             p.notice { (t.admin_well()) }
         } @else {
             p.notice.bad { (t.admin_unwell()) }
@@ -140,14 +149,8 @@ pub(super) fn body(page: &Overview) -> Markup {
                     th.number scope="col" { (t.admin_position()) } th.number scope="col" { (t.admin_behind()) }
                 } }
                 tbody {
-                    @for status in &page.projections {
-                        tr {
-                            th scope="row" { (status.projection) }
-                            td data-label=(t.admin_state()) { (state(t, status)) }
-                            td.number data-label=(t.admin_position()) { (number(status.position)) }
-                            td.number data-label=(t.admin_behind()) { (t.admin_events(&number(page.position.saturating_sub(status.position)))) }
-                        }
-                    }
+                    (follower(page, t.admin_search(), &page.search))
+                    @for status in &page.projections { (follower(page, &status.projection, status)) }
                 }
             }
         }))
@@ -162,6 +165,23 @@ pub(super) fn body(page: &Overview) -> Markup {
         p { (t.wizard_again()) }
         p { a.button href="/setup" { (t.wizard_title()) } }
     }
+}
+
+/// Who follows the log, and how far they are.
+fn follower(page: &Overview, name: &str, status: &Status) -> Markup {
+    let t = page.reader.lang;
+    html! {
+        tr {
+            th scope="row" { (name) }
+            td data-label=(t.admin_state()) { (state(t, status)) }
+            td.number data-label=(t.admin_position()) { (number(status.position)) }
+            td.number data-label=(t.admin_behind()) { (t.admin_events(&number(page.position.saturating_sub(status.position)))) }
+        }
+    }
+}
+
+fn number(value: u64) -> String {
+    thousands(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
 /// What everything stands on, and what is to be done where it does not stand.
@@ -343,6 +363,13 @@ mod tests {
             mail: false,
             position: 1,
             projections: vec![],
+            search: Status {
+                projection: "search".to_owned(),
+                state: "live".to_owned(),
+                position: 1,
+                error: None,
+                outdated: false,
+            },
             reader: samples::reader(lang),
         }
     }

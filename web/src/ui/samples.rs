@@ -1004,6 +1004,7 @@ fn administering(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         mail: well,
         position: 18_204,
         projections: vec![status("live"), status("halted")],
+        search: status(if well { "live" } else { "halted" }),
         reader: reader(),
     };
     let users = |full: bool| admin_users::List {
