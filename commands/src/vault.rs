@@ -127,6 +127,19 @@ impl Vault {
         keys::open_origin(&self.0, sealed, associated).await
     }
 
+    /// As [`Self::open_origin`] for many at once, in their order, with at most one question to the
+    /// database. What does not open is `None`: one odd box is no reason to hide the others.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError`] when the vault does not serve.
+    pub async fn open_origins(
+        &self,
+        boxes: &[(Sealed, Vec<u8>)],
+    ) -> Result<Vec<Option<OpenOrigin>>, VaultError> {
+        keys::open_origins(&self.0, boxes).await
+    }
+
     /// Forgets a person: destroys the key of all that was sealed for them, their profile, password,
     /// application tokens' hashes and the texts of their comments. Their name in facts stays.
     ///

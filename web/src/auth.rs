@@ -9,6 +9,7 @@ mod extract;
 mod header;
 mod preferences;
 mod sessions;
+pub(crate) mod unsent;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub use preferences::{MAX_LOOK_BYTES, Preferences, Theme, is_zone};
 pub use sessions::{
     ABSOLUTE, Begun, IDLE, MAX_AGENT_CHARS, MAX_SESSIONS, Session, Sessions, Shown,
 };
+pub use unsent::Unsent;
 
 /// Everything that finding out takes. Cheap to clone.
 #[derive(Clone)]

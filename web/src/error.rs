@@ -23,6 +23,7 @@ use projections::access::{Lagging, Stale};
 use serde_json::{Value, json};
 
 use accept::Accepted;
+pub(crate) use page::SESSION_ENDED;
 pub use page::{PageError, SIGN_IN};
 pub use problems::Problem;
 pub use refusals::Refusal;

@@ -9,7 +9,9 @@ mod activity;
 mod admin;
 mod admin_registries;
 mod admin_users;
+mod agent;
 mod assets;
+mod clients;
 mod comments;
 mod components;
 mod described;
@@ -42,6 +44,7 @@ mod reference;
 mod referrers;
 mod registry_test;
 mod repositories;
+mod scopes;
 mod search;
 mod security;
 mod sentence;
@@ -52,6 +55,7 @@ mod sign_up;
 mod tags;
 mod teams;
 mod tokens;
+mod unsent;
 mod visitor;
 mod wizard;
 
@@ -176,6 +180,7 @@ pub fn router(state: UiState) -> Router {
         .route("/teams/{team}", get(teams::show))
         .route("/teams/{team}/namespaces", get(teams::show_namespaces))
         .route("/teams/{team}/activity", get(teams::show_activity))
+        .route("/teams/{team}/activity/live", get(live::team))
         .route("/teams/{team}/settings", get(members::show_settings).post(members::describe))
         .route("/teams/{team}/delete", get(members::show_delete).post(members::delete))
         .route("/teams/{team}/members", get(up::<2>).post(members::add))

@@ -1,6 +1,7 @@
 //! One key a person (or a day, for anonymous callers), wrapped with the master key; erase it, and
 //! what was sealed with it is noise.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -120,6 +121,52 @@ pub(super) async fn open_origin(
     Ok(Some(open))
 }
 
+/// Opens many origins; their keys come from memory, and those that are not there in one question.
+pub(super) async fn open_origins(
+    vault: &Inner,
+    boxes: &[(Sealed, Vec<u8>)],
+) -> Result<Vec<Option<OpenOrigin>>, VaultError> {
+    let named: BTreeSet<&str> = boxes.iter().map(|(sealed, _)| sealed.key.as_str()).collect();
+    let mut keys: BTreeMap<&str, Looked> = BTreeMap::new();
+    let (mut subjects, mut generations) = (Vec::new(), Vec::new());
+    for id in named {
+        if let Some(known) = vault.keys.get(id) {
+            keys.insert(id, counted(known));
+        } else if let Some((subject, generation)) = id.rsplit_once('/')
+            && let Ok(generation) = generation.parse::<i32>()
+        {
+            subjects.push(subject);
+            generations.push(generation);
+        }
+    }
+    let mut found: Vec<(String, i32, Vec<u8>)> = Vec::new();
+    if !subjects.is_empty() {
+        found = sqlx::query_as(READ_MANY)
+            .bind(&subjects)
+            .bind(&generations)
+            .fetch_all(&vault.pool)
+            .await?;
+    }
+    let read: Vec<(String, Looked)> = found
+        .into_iter()
+        .map(|(subject, generation, wrapped)| {
+            let id = format!("{subject}/{generation}");
+            let looked = unwrap(vault, id.clone(), &wrapped);
+            vault.keys.put(&id, &looked);
+            (id, counted(looked))
+        })
+        .collect();
+    keys.extend(read.iter().map(|(id, looked)| (id.as_str(), looked.clone())));
+    let open = |(sealed, associated): &(Sealed, Vec<u8>)| {
+        let Some(Looked::Opens(key)) = keys.get(sealed.key.as_str()) else { return None };
+        let data = BASE64_STANDARD_NO_PAD.decode(&sealed.data).ok()?;
+        let context = [b"origin".as_slice(), key.id.as_bytes(), associated];
+        let plain = key.seal.open(&context, &data).ok()?;
+        serde_json::from_slice(&plain).ok()
+    };
+    Ok(boxes.iter().map(open).collect())
+}
+
 const NOT_OURS: &str = "a sealed box does not open: it was changed or copied from elsewhere";
 
 /// Seals something of a user's.
@@ -170,6 +217,11 @@ const NEXT_GENERATION: &str =
     "SELECT coalesce(max(generation), 0) + 1 FROM vault.subject_keys WHERE subject = $1";
 const READ_BY_ID: &str =
     "SELECT wrapped FROM vault.subject_keys WHERE subject = $1 AND generation = $2";
+
+const READ_MANY: &str = "
+    SELECT subject, generation, wrapped FROM vault.subject_keys
+    WHERE (subject, generation) IN (SELECT * FROM unnest($1::text[], $2::int[]))
+      AND wrapped IS NOT NULL";
 
 /// The subject's living key; made when there is none. A broken one is not replaced: what is wrong
 /// must be looked at, and the right row may come back from a backup.

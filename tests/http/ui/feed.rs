@@ -143,9 +143,99 @@ async fn strangers_do_not_learn_how_much_happens() {
     let mut nobody = super::browser(&site);
     for path in ["/", "/sign-in", "/repositories", "/help", "/search?q=x", "/nothing-here"] {
         let page = nobody.open(path).await;
-        assert!(!page.all("footer").join(" ").contains("up to event"), "{path}");
+        assert!(!page.all("footer").join(" ").contains("as of event"), "{path}");
     }
     let mut ada = signed_in(&site, ADMINISTRATOR).await;
-    assert!(ada.open("/").await.all("footer").join(" ").contains("up to event"));
+    assert!(ada.open("/").await.all("footer").join(" ").contains("as of event"));
+    site.stop().await;
+}
+
+/// As the event's own page: whoever did it knows from where, and auditors do; others do not.
+#[tokio::test]
+async fn a_row_says_from_where_it_was_done_to_those_who_may_know() {
+    const DOCKER: &str = "docker/27.3.1 go/go1.22.7 os/linux arch/amd64";
+    let site = site(Visibility::Public).await;
+    let mut alice = browser(&site);
+    let request = alice.request(reqwest::Method::POST, "/sign-in").header("user-agent", DOCKER);
+    let password = Site::password("alice");
+    let fields = [("name", "alice"), ("password", &*password), ("return_to", "/")];
+    assert_eq!(alice.ask(request.form(&fields), "/sign-in").await.status, 303);
+    let page = alice.open("/namespaces/new?team=crew").await;
+    let filled = [("name", "open"), ("visibility", "public"), ("team", "crew")];
+    let page = alice.submit(&page, "/namespaces/new", &filled).await;
+    assert_eq!(page.path, "/n/open", "{}", page.text);
+
+    let made = |page: &super::browser::Page| {
+        let rows = page.all(".feed > li");
+        rows.into_iter().find(|row| row.contains("namespace open")).unwrap()
+    };
+    for path in ["/activity", "/", "/n/open/-/activity"] {
+        let page = alice.open(path).await;
+        assert!(made(&page).contains("from 127.0.0.1"), "{path}: {}", page.words());
+    }
+    let page = alice.open("/activity?kind=auth").await;
+    let clients = page.all(".feed .client");
+    assert!(clients.iter().any(|said| said == "docker 27.3 from 127.0.0.1"), "{clients:?}");
+    assert!(page.attributes(".feed .client", "title").contains(&DOCKER.to_owned()));
+
+    let mut eve = signed_in(&site, "eve").await;
+    let page = eve.open("/activity").await;
+    assert!(!made(&page).contains("127.0.0.1"), "{}", page.words());
+    site.register("olga").await;
+    let user = UserName::parse("olga").unwrap();
+    record(&site, person(ADMINISTRATOR), UserEvent::AuditorGranted { user }).await;
+    let mut olga = signed_in(&site, "olga").await;
+    let page = olga.open("/activity").await;
+    assert!(made(&page).contains("from 127.0.0.1"), "{}", page.words());
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_star_leads_to_what_got_it() {
+    let site = site(Visibility::Public).await;
+    push(&site, "alice", "crew/app:1").await;
+    let mut alice = signed_in(&site, "alice").await;
+    let page = alice.open("/r/crew/app").await;
+    let page = alice.submit(&page, "/r/crew/app/-/star", &[]).await;
+    alice.submit(&page, "/r/crew/app/-/unstar", &[]).await;
+    let page = alice.open("/activity?actor=alice").await;
+    for kind in ["starred", "took the star of"] {
+        let rows = page.all(".feed .sentence");
+        assert!(rows.iter().any(|row| row.contains(kind)), "{rows:?}");
+    }
+    let links = page.attributes(".feed .sentence a", "href");
+    let starred = links.iter().filter(|to| *to == "/r/crew/app").count();
+    assert!(starred >= 3, "{links:?}");
+    site.stop().await;
+}
+
+/// What an address says that a page does not know is left out, and the page says so.
+#[tokio::test]
+async fn a_word_in_an_address_that_is_not_known_is_told() {
+    let site = site(Visibility::Public).await;
+    push(&site, "alice", "crew/app:1").await;
+    let mut alice = signed_in(&site, "alice").await;
+    for (path, knows) in [
+        ("/repositories?sort=quark", "name, -name, pushed"),
+        ("/repositories?visibility=quark", "private, protected, public"),
+        ("/repositories?days=2", "1, 7, 30, 365"),
+        ("/r/crew/app?sort=quark", "newest, name"),
+        ("/activity?kind=quark", "content.manifest_pushed"),
+        ("/activity?outcome=quark", "done, reduced, refused"),
+        ("/search?q=app&kind=quark", "repositories, tags"),
+        ("/search?q=app&visibility=quark", "private, protected, public"),
+        ("/search?q=app&since=quark", "24h, 7d, 30d, 1y"),
+    ] {
+        let page = alice.open(path).await;
+        let said = page.all("p.notice[role=status]").join(" ");
+        assert!(page.status == 200 && said.contains(knows), "{path}: {said}");
+        assert!(!said.contains("quark"), "an address puts no words on our pages: {said}");
+        // What is known is not told of.
+        let known = path.replace("quark", "").replace("days=2", "days=7");
+        let page = alice.open(&known).await;
+        assert!(!page.all("p.notice").join(" ").contains("in the address"), "{known}");
+    }
+    let page = alice.open("/repositories?sort=-stars&visibility=public").await;
+    assert!(!page.words().contains("in the address"), "{}", page.words());
     site.stop().await;
 }

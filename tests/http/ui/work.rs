@@ -96,6 +96,7 @@ const PAGES: &[(&str, Pages)] = &[
     ("/teams/{team}", Looked(&["/teams/payments"])),
     ("/teams/{team}/namespaces", Looked(&["/teams/payments/namespaces", "/teams/huge/namespaces"])),
     ("/teams/{team}/activity", Looked(&["/teams/payments/activity"])),
+    ("/teams/{team}/activity/live", Not("a stream that stays open")),
     ("/teams/{team}/settings", Looked(&["/teams/payments/settings"])),
     ("/teams/{team}/delete", Looked(&["/teams/payments/delete"])),
     ("/u/{user}", Looked(&["/u/bob"])),

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::unsent::Unsent;
 use super::{Auth, SignedIn};
 use crate::error::PageError;
 use crate::texts::Lang;
@@ -17,7 +18,7 @@ use crate::texts::Lang;
 /// Where scripts of our own pages put the session's token.
 pub const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+pub(super) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The most bytes of a form.
 const MAX_FORM_BYTES: usize = 64 * 1024;
@@ -111,14 +112,28 @@ where
         let (mut parts, body) = request.into_parts();
         let by = {
             use axum::extract::FromRequestParts as _;
-            SignedIn::from_request_parts(&mut parts, state).await?
+            SignedIn::from_request_parts(&mut parts, state).await
         };
         let body = axum::body::to_bytes(body, MAX_FORM_BYTES)
             .await
-            .map_err(|_| PageError::new(StatusCode::PAYLOAD_TOO_LARGE, Lang::form_too_big))?;
-        let token: Csrf = read(&parts.headers, &body).map_err(|_| stale_form())?;
-        if !by.session.is_csrf(&token.csrf) {
-            return Err(stale_form());
+            .map_err(|_| PageError::new(StatusCode::PAYLOAD_TOO_LARGE, Lang::form_too_big));
+        // What somebody typed while their session ended is theirs to send again.
+        let by = match (by, &body) {
+            (Err(PageError::SignIn { return_to, forget }), Ok(body)) => {
+                return Err(match Unsent::of(&parts, body) {
+                    Some(unsent) => PageError::Unsent { unsent: Box::new(unsent), forget },
+                    None => PageError::SignIn { return_to, forget },
+                });
+            }
+            (by, _) => by?,
+        };
+        let body = body?;
+        let token = read::<Csrf>(&parts.headers, &body).ok();
+        if !token.is_some_and(|token| by.session.is_csrf(&token.csrf)) {
+            return Err(match Unsent::of(&parts, &body) {
+                Some(unsent) => PageError::Unsent { unsent: Box::new(unsent), forget: None },
+                None => stale_form(),
+            });
         }
         let form = read(&parts.headers, &body)
             .map_err(|_| PageError::new(StatusCode::UNPROCESSABLE_ENTITY, Lang::form_incomplete))?;

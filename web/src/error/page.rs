@@ -13,10 +13,14 @@ use maud::{DOCTYPE, html};
 use projections::access::{Lagging, Stale};
 
 use super::{ApiError, Refusal};
+use crate::auth::Unsent;
 use crate::texts::Lang;
 
 /// Where people sign in.
 pub const SIGN_IN: &str = "/sign-in";
+
+/// What the address of that page says to whoever comes there because their session is over.
+pub(crate) const SESSION_ENDED: &str = "ended";
 
 /// A page that cannot be shown. It is also an extension of its answer, so that a layer of the
 /// pages can draw it with their own frame.
@@ -26,6 +30,14 @@ pub enum PageError {
     SignIn {
         /// A path of ours.
         return_to: Option<String>,
+        /// A `Set-Cookie` that ends a session which is over.
+        forget: Option<HeaderValue>,
+    },
+    /// A form came when its session was over, or from an older one: nothing was done, and what
+    /// was typed is still there.
+    Unsent {
+        /// What it held.
+        unsent: Box<Unsent>,
         /// A `Set-Cookie` that ends a session which is over.
         forget: Option<HeaderValue>,
     },
@@ -96,6 +108,7 @@ impl PageError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::SignIn { .. } => StatusCode::SEE_OTHER,
+            Self::Unsent { .. } => StatusCode::FORBIDDEN,
             Self::Refused { status, .. } => *status,
         }
     }
@@ -166,11 +179,24 @@ impl IntoResponse for PageError {
             Self::SignIn { return_to, forget } => {
                 let mut response = StatusCode::SEE_OTHER.into_response();
                 let to = return_to.as_deref().map(encode);
-                let to =
-                    to.map_or(SIGN_IN.to_owned(), |path| format!("{SIGN_IN}?return_to={path}"));
+                let to = to.map(|path| format!("return_to={path}"));
+                let why = forget.as_ref().map(|_| format!("why={SESSION_ENDED}"));
+                let said: Vec<_> = to.into_iter().chain(why).collect();
+                let to = match said.is_empty() {
+                    true => SIGN_IN.to_owned(),
+                    false => format!("{SIGN_IN}?{}", said.join("&")),
+                };
                 if let Ok(to) = HeaderValue::from_str(&to) {
                     response.headers_mut().insert(LOCATION, to);
                 }
+                if let Some(cookie) = forget {
+                    response.headers_mut().insert(SET_COOKIE, cookie.clone());
+                }
+                response
+            }
+            // Drawn by a layer of the pages, which knows who looks.
+            Self::Unsent { forget, .. } => {
+                let mut response = StatusCode::FORBIDDEN.into_response();
                 if let Some(cookie) = forget {
                     response.headers_mut().insert(SET_COOKIE, cookie.clone());
                 }

@@ -3,6 +3,10 @@
 use super::{phrases, sentences, words};
 
 words! {
+    session_has_ended: "Your session has ended: it was too old, or was ended elsewhere. Sign in to go on."
+        | "Ihre Sitzung ist zu Ende: Sie war zu alt oder wurde anderswo beendet. Melden Sie sich an, um fortzufahren.";
+    sign_in_needed: "Strangers do not see the page that you asked for. Sign in, and it opens if you may see it."
+        | "Die Seite, die Sie wollten, sehen Fremde nicht. Melden Sie sich an, und sie öffnet sich, wenn Sie sie sehen dürfen.";
     password: "Password" | "Passwort";
     no_administrator_yet: "There is no administrator yet." | "Es gibt noch keinen Administrator.";
     sign_in_wrong: "That did not work: name or password is wrong, or this account may not sign in here."

@@ -1,5 +1,7 @@
 //! What has happened, in a sentence each.
 
+use domain::scope::ScopeAction;
+
 use super::{phrases, sentences, words};
 
 sentences! {
@@ -69,9 +71,16 @@ sentences! {
     did_stop(version): { "Portus " (version) " stopped" } | { "Portus " (version) " wurde beendet" };
     did_rebuild(name): { "The projection " (name) " was built anew" } | { "Die Projektion " (name) " wurde neu aufgebaut" };
     did_halt(name, why): { "The projection " (name) " stopped: " (why) } | { "Die Projektion " (name) " steht still: " (why) };
-    was_refused(scope): { " was refused " (scope) } | { " wurde abgelehnt: " (scope) };
-    was_reduced(scope, granted): { " asked for " (scope) " and was granted " (granted) " only" } | { " wollte " (scope) " und bekam nur " (granted) };
-    was_granted(scope, granted): { " asked for " (scope) " and was granted " (granted) } | { " wollte " (scope) " und bekam " (granted) };
+    was_refused(wish): { " asked to " (wish) " and was refused" } | { " wollte " (wish) " und wurde abgelehnt" };
+    was_reduced(wish, granted): { " asked to " (wish) " and was granted " (granted) " only" } | { " wollte " (wish) " und bekam nur " (granted) };
+    was_granted(wish, granted): { " asked to " (wish) " and was granted " (granted) } | { " wollte " (wish) " und bekam " (granted) };
+    wish_pull(place): { "pull from " (place) } | { "von " (place) " pullen" };
+    wish_push(place): { "push to " (place) } | { "nach " (place) " pushen" };
+    wish_delete(place): { "delete from " (place) } | { "in " (place) " löschen" };
+    wish_several(verbs, place): { (verbs) " in " (place) } | { "in " (place) " " (verbs) };
+    wish_everything(place): { "do everything with " (place) } | { "alles mit " (place) " tun" };
+    wish_nothing(place): { "use " (place) " in a way that no registry knows" } | { (place) " auf eine Weise nutzen, die keine Registry kennt" };
+    wish_unknown(name): { "use " (name) ", which no registry has" } | { (name) " nutzen, was keine Registry hat" };
 }
 
 words! {
@@ -80,6 +89,9 @@ words! {
     no_day: "A day looks like 2026-11-01." | "Ein Tag sieht aus wie 2026-11-01.";
     export_csv: "Export as CSV" | "Als CSV exportieren";
     did_rotate_key: "The signing key changed" | "Der Signaturschlüssel hat gewechselt";
+    wish_catalog: "list all repositories" | "alle Repositories auflisten";
+    wish_unreadable: "do something that cannot be read" | "etwas Unlesbares tun";
+    every_action: "everything" | "alles";
     was_refused_a_token: " was refused a token" | " bekam kein Token";
     somebody: "somebody" | "jemand";
     something: "something" | "etwas";
@@ -125,6 +137,7 @@ words! {
     event_id: "Event id" | "Kennung";
     event_position: "Position in the log" | "Platz im Protokoll";
     event_details: "As it is written in the log" | "Wie es im Protokoll steht";
+    event_asked: "Asked for" | "Verlangt";
     event_client: "From" | "Von";
     event_program: "Program" | "Programm";
     event_same_actor: "More of the same actor" | "Mehr von wem dies stammt";
@@ -136,6 +149,9 @@ words! {
 
 phrases! {
     show_each(number: usize): "Show all {number}" | "Alle {number} zeigen";
+    program_on(program: &str, system: &str): "{program} on {system}" | "{program} unter {system}";
+    program_from(program: &str, address: &str): "{program} from {address}" | "{program} von {address}";
+    address_alone(address: &str): "from {address}" | "von {address}";
     times_over(number: i64): "{number} times" | "{number}-mal";
     export_text(most: &str): "what fits these filters and you may see, at most {most} rows, the latest first" | "was zu diesen Filtern passt und Sie sehen dürfen, höchstens {most} Zeilen, die neuesten zuerst";
     event_number(cursor: &str): "event {cursor}" | "Ereignis {cursor}";
@@ -148,6 +164,30 @@ sentences! {
 }
 
 impl super::Lang {
+    /// An action among several.
+    pub(crate) fn wish_verb(self, action: ScopeAction) -> &'static str {
+        match (self, action) {
+            (Self::En, action) => action.as_str(),
+            (Self::De, ScopeAction::Pull) => "pullen",
+            (Self::De, ScopeAction::Push) => "pushen",
+            (Self::De, ScopeAction::Delete) => "löschen",
+            (Self::De, ScopeAction::All) => "alles",
+        }
+    }
+
+    /// `pull, push and delete`
+    pub(crate) fn list_of(self, words: &[&str]) -> String {
+        let and = match self {
+            Self::En => "and",
+            Self::De => "und",
+        };
+        match words {
+            [] => String::new(),
+            [one] => (*one).to_owned(),
+            [most @ .., last] => format!("{} {and} {last}", most.join(", ")),
+        }
+    }
+
     /// Why no link for a new password was sent. What a newer version wrote is shown as it is.
     pub(crate) fn no_reset(self, stored: &str) -> String {
         let (en, de) = match stored {

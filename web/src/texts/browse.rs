@@ -44,7 +44,7 @@ words! {
     delete_comment: "Delete the comment" | "Kommentar löschen";
     delete_comment_text: "Its text is gone for ever then. That there was a comment, and who deleted it, stays recorded."
         | "Sein Text ist dann für immer fort. Dass es einen Kommentar gab und wer ihn gelöscht hat, bleibt aufgezeichnet.";
-    start: "Start" | "Start";
+    overview: "Overview" | "Übersicht";
     hero_title: "Container images, and who may do what with them" | "Container-Images, und wer was mit ihnen darf";
     hero_text: "Search the images that are open to everybody, or sign in to see your own."
         | "Suchen Sie in den Images, die allen offenstehen, oder melden Sie sich an und sehen Sie Ihre eigenen.";
@@ -204,6 +204,8 @@ words! {
 
 phrases! {
     chosen_meanwhile(now: &str): "Somebody else has changed this since you opened the page. Now it is: {now}." | "Jemand anderes hat das geändert, seit Sie die Seite geöffnet haben. Jetzt ist es: {now}.";
+    overview_of(host: &str): "Overview of {host}" | "Übersicht von {host}";
+    images_of(host: &str): "Images of {host}" | "Images von {host}";
     moment_hint(zone: &str): "In the time zone {zone}." | "In der Zeitzone {zone}.";
     looked_at(number: &str): "Looked at {number} repositories and found no more; the next page looks further." | "{number} Repositories angesehen und nicht mehr gefunden; die nächste Seite sucht weiter.";
     reversed(column: &str): "{column}, reversed" | "{column}, umgekehrt";

@@ -26,6 +26,13 @@ words! {
     form_too_big: "This form holds too much." | "Dieses Formular enthält zu viel.";
     form_incomplete: "The form is incomplete. Open the page again and fill it in."
         | "Das Formular ist unvollständig. Öffnen Sie die Seite erneut und füllen Sie es aus.";
+    unsent_title: "Not sent yet" | "Noch nicht abgeschickt";
+    unsent_sign_in: "Your session ended before this form came, so nothing was changed. What you typed is still here: sign in in another tab, come back, and send it again."
+        | "Ihre Sitzung war zu Ende, bevor dieses Formular kam, darum wurde nichts geändert. Was Sie eingetippt haben, steht noch hier: Melden Sie sich in einem anderen Tab an, kommen Sie zurück und schicken Sie es noch einmal ab.";
+    unsent_other_tab: "Sign in in another tab" | "In einem anderen Tab anmelden";
+    unsent_again: "This form is from an older session, so nothing was changed. Look at what you typed, and send it."
+        | "Dieses Formular stammt aus einer älteren Sitzung, darum wurde nichts geändert. Sehen Sie durch, was Sie eingetippt haben, und schicken Sie es ab.";
+    unsent_send: "Send again" | "Noch einmal abschicken";
     form_stale: "This form is from an older session. Open the page again and send it anew."
         | "Dieses Formular stammt aus einer älteren Sitzung. Öffnen Sie die Seite erneut und schicken Sie es neu ab.";
     part_down: "A part of this service does not answer. Try again in a moment."

@@ -71,7 +71,8 @@ words! {
 }
 
 phrases! {
-    shows_up_to(position: u64): "Shows the log up to event {position}" | "Zeigt das Protokoll bis Ereignis {position}";
+    rights_as_of(position: u64): "Your rights: as of event {position}" | "Ihre Rechte: Stand von Ereignis {position}";
+    knows(name: &str, words: &str): "“{name}” in the address knows only: {words}. What it says there was left out." | "„{name}“ in der Adresse kennt nur: {words}. Was dort steht, wurde weggelassen.";
     copy_of(what: &str): "Copy: {what}" | "Kopieren: {what}";
 }
 

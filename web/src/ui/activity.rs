@@ -10,11 +10,13 @@ use jiff::{Timestamp, ToSpan as _};
 use maud::{Markup, html};
 use projections::activity::{self, ActivityRow, Cursor, Filter, Viewer};
 
+use super::clients::{Client, Clients};
 use super::components::{chips, copy, crumbs, empty, outcome};
 pub(super) use super::feed::feed;
 use super::feed::{because, number};
 use super::past::{self, Past};
 use super::reader::Reader;
+use super::scopes::asked;
 use super::sentence::sentence;
 use super::visitor::{Member, Params, Registries, Visitor, query};
 use super::{UiState, export};
@@ -111,6 +113,7 @@ pub(super) struct Feed {
     /// What is wrong with what was asked for.
     pub(super) wrong: Option<String>,
     pub(super) rows: Vec<ActivityRow>,
+    pub(super) clients: Clients,
     /// Before which the feed goes on.
     pub(super) older: Option<Cursor>,
     /// It has been looked so far, and more may fit.
@@ -127,6 +130,8 @@ pub(super) async fn show(
     Member(mut visitor): Member,
 ) -> Result<Response, PageError> {
     let past = past::asked(&ui, &mut visitor).await?;
+    visitor.knows("kind", KINDS.iter().map(|(kind, _)| *kind));
+    visitor.knows("outcome", OUTCOMES);
     let asked = Asked::of(&visitor.params);
     let mut slice = activity::Slice { rows: Vec::new(), older: None, cut: false };
     let mut wrong = None;
@@ -138,9 +143,10 @@ pub(super) async fn show(
         Err(text) => wrong = Some(text),
     }
     let activity::Slice { rows, older, cut } = slice;
+    let clients = ui.clients(&visitor, &rows).await;
     let (registries, reader) = (ui.registries().await?, visitor.reader());
     let position = visitor.viewer.graph().position().0;
-    let feed = Feed { asked, wrong, rows, older, cut, position, registries, reader };
+    let feed = Feed { asked, wrong, rows, clients, older, cut, position, registries, reader };
     Ok(visitor.show(visitor.lang().activity_title(), body(&feed)))
 }
 
@@ -201,7 +207,7 @@ pub(super) fn body(feed: &Feed) -> Markup {
     let t = feed.reader.lang;
     html! {
         h1 { (t.activity_title()) }
-        @if feed.asked == Asked::default() { (super::live::listener(t, "/activity/live", feed.position)) }
+        @if feed.asked == Asked::default() { (super::live::listener(t, "/activity/live", Some(feed.position))) }
         (filters(t, &feed.asked))
         (shown_chips(t, &feed.asked))
         @if let Some(wrong) = &feed.wrong { p.notice.bad role="alert" { (wrong) } }
@@ -211,9 +217,9 @@ pub(super) fn body(feed: &Feed) -> Markup {
                 p { (t.feed_shows()) a href="/activity" { (t.show_everything()) } }
             }))
         } @else if feed.asked == Asked::default() {
-            (super::live::fresh("/activity", None, &self::feed(&feed.rows, &feed.registries, &feed.reader)))
+            (super::live::fresh("/activity", None, &self::feed(&feed.rows, &feed.clients, &feed.registries, &feed.reader)))
         } @else if !feed.rows.is_empty() {
-            (self::feed(&feed.rows, &feed.registries, &feed.reader))
+            (self::feed(&feed.rows, &feed.clients, &feed.registries, &feed.reader))
         }
         @if let Some(older) = feed.older.filter(|_| feed.cut) {
             p.notice.warn role="status" { (t.looked_back(&older.position.to_string())) }
@@ -338,7 +344,7 @@ pub(super) async fn show_one(
     let cursor = event_of(&event).ok_or_else(PageError::not_found)?;
     let row = activity::one(&ui.read, &viewer(&visitor), cursor).await?;
     let row = row.ok_or_else(PageError::not_found)?;
-    let client = client_of(&ui, &visitor, &row).await;
+    let client = ui.clients(&visitor, std::slice::from_ref(&row)).await.of(&row).cloned();
     let page = One { row, client, registries: ui.registries().await?, reader: visitor.reader() };
     Ok(visitor.show(&visitor.lang().event_number(&event), one(&page)))
 }
@@ -353,26 +359,11 @@ fn event_of(text: &str) -> Option<Cursor> {
     (index >= 0).then_some(Cursor { position, index })
 }
 
-/// From where, and with which program: for whoever did it, and for auditors.
-async fn client_of(
-    ui: &UiState,
-    visitor: &Visitor,
-    row: &ActivityRow,
-) -> Option<(Option<String>, Option<String>)> {
-    let own = visitor.viewer.user().is_some_and(|user| user.as_str() == row.actor);
-    if !own && !visitor.may(Action::ViewAudit, &Resource::System) {
-        return None;
-    }
-    let (sealed, data) = row.sealed()?;
-    let opened = ui.auth.desk.vault.open_origin(&sealed, &data).await.ok().flatten()?;
-    Some((opened.address.map(|address| address.to_string()), opened.user_agent))
-}
-
 /// What the page of one row shows.
 pub(super) struct One {
     pub(super) row: ActivityRow,
     /// Address and program, where the viewer may know them.
-    pub(super) client: Option<(Option<String>, Option<String>)>,
+    pub(super) client: Option<Client>,
     pub(super) registries: Registries,
     pub(super) reader: Reader,
 }
@@ -392,7 +383,9 @@ pub(super) fn one(page: &One) -> Markup {
             div { dt { (t.event_kind()) } dd { code { (row.kind) } } }
             div { dt { (t.event_position()) } dd { (number(row)) " " (copy(t, t.event_position(), &number(row))) } }
             div { dt { (t.event_id()) } dd { code { (row.event_id) } " " (copy(t, t.event_id(), &row.event_id.to_string())) } }
-            @if let Some((address, program)) = &page.client {
+            @let asked = asked(row);
+            @if !asked.is_empty() { div { dt { (t.event_asked()) } dd { @for scope in asked { code { (scope) } " " } } } }
+            @if let Some(Client { address, program }) = &page.client {
                 @if let Some(address) = address { div { dt { (t.event_client()) } dd { (address) } } }
                 @if let Some(program) = program { div { dt { (t.event_program()) } dd { (program) } } }
             }

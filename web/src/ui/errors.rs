@@ -12,6 +12,7 @@ use maud::{Markup, html};
 use super::headers::harden;
 use super::layout::{Frame, page};
 use super::reader::Reader;
+use super::unsent;
 use super::visitor::{Visitor, accept_language};
 use crate::auth::{External, Found, MaybeSignedIn, Preferences};
 use crate::client::RequestId;
@@ -49,13 +50,19 @@ pub(super) async fn frame(mut request: Request, next: Next) -> Response {
     let text = match response.extensions().get::<PageError>() {
         Some(PageError::Refused { text, .. }) => text.in_words(frame.reader.lang),
         Some(PageError::SignIn { .. }) => return response,
+        Some(PageError::Unsent { .. }) => String::new(),
         None if bare && response.status().is_client_error() => {
             frame.reader.lang.bad_request().to_owned()
         }
         None => return response,
     };
     let (status, t) = (response.status(), frame.reader.lang);
-    let body = page(&frame, title(t, status), body(t, status, &text, id.as_ref()));
+    let body = match response.extensions().get::<PageError>() {
+        Some(PageError::Unsent { unsent, .. }) => {
+            page(&frame, t.unsent_title(), unsent::body(t, unsent, frame.csrf.as_deref()))
+        }
+        _ => page(&frame, title(t, status), body(t, status, &text, id.as_ref())),
+    };
     let drawn = (status, body).into_response();
     let (parts, body) = drawn.into_parts();
     *response.body_mut() = body;

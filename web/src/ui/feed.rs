@@ -5,7 +5,9 @@ use jiff::SignedDuration;
 use maud::{Markup, html};
 use projections::activity::{ActivityRow, Slice};
 
+use super::clients::{Clients, quietly};
 use super::components::{empty, outcome, pager};
+use super::live::{fresh, listener};
 use super::reader::Reader;
 use super::sentence::{burst, sentence};
 use super::visitor::{Registries, query};
@@ -24,7 +26,12 @@ const COMING_IN_BURSTS: [&str; 4] = [
 ];
 
 /// Rows of the feed, the latest first.
-pub(super) fn feed(rows: &[ActivityRow], registries: &Registries, reader: &Reader) -> Markup {
+pub(super) fn feed(
+    rows: &[ActivityRow],
+    clients: &Clients,
+    registries: &Registries,
+    reader: &Reader,
+) -> Markup {
     let t = reader.lang;
     if rows.is_empty() {
         return empty(html! { p { (t.nothing_happened()) } });
@@ -35,14 +42,17 @@ pub(super) fn feed(rows: &[ActivityRow], registries: &Registries, reader: &Reade
                 @if let [first, .., last] = run && run.len() >= BURST {
                     li {
                         div.sentence { (burst(reader, run, registries)) }
-                        div.about { (span(reader, first, last)) }
+                        div.about {
+                            span { (span(reader, first, last)) }
+                            @if let Some(client) = clients.common(run) { (quietly(reader, client)) }
+                        }
                         details.more {
                             summary { (t.show_each(run.len())) }
-                            ol.feed { @for row in run { (one(row, registries, reader)) } }
+                            ol.feed { @for row in run { (one(row, clients, registries, reader)) } }
                         }
                     }
                 } @else {
-                    @for row in run { (one(row, registries, reader)) }
+                    @for row in run { (one(row, clients, registries, reader)) }
                 }
             }
         }
@@ -60,22 +70,40 @@ fn span(reader: &Reader, first: &ActivityRow, last: &ActivityRow) -> Markup {
 }
 
 /// A part of what has happened to one thing, with the ways on and back.
+pub(super) struct Part {
+    pub(super) slice: Slice,
+    pub(super) clients: Clients,
+    /// Nothing newer stands above it.
+    pub(super) first: bool,
+    /// Up to where it is shown, where an open page hears of what comes after.
+    pub(super) live: Option<u64>,
+}
+
+/// The same, of the page at `path`; `news` is where it hears of more.
 pub(super) fn part(
-    slice: &Slice,
-    first: bool,
+    part: &Part,
     path: &str,
+    news: &str,
     registries: &Registries,
     reader: &Reader,
 ) -> Markup {
+    let Part { slice, clients, first, live } = part;
     let before = slice.older.map(|older| older.to_string());
     let next = before.map(|before| format!("{path}{}", query(&[("before", Some(&before))])));
+    let rows = feed(&slice.rows, clients, registries, reader);
     html! {
-        (feed(&slice.rows, registries, reader))
+        @match live.filter(|_| *first) {
+            Some(since) => {
+                (listener(reader.lang, news, Some(since)))
+                (fresh(path, None, &rows))
+            }
+            None => (rows),
+        }
         (pager(reader.lang, (!first).then_some(path), next.as_deref()))
     }
 }
 
-fn one(row: &ActivityRow, registries: &Registries, reader: &Reader) -> Markup {
+fn one(row: &ActivityRow, clients: &Clients, registries: &Registries, reader: &Reader) -> Markup {
     let t = reader.lang;
     html! {
         li {
@@ -84,6 +112,7 @@ fn one(row: &ActivityRow, registries: &Registries, reader: &Reader) -> Markup {
                 (reader.time(row.occurred_at)) " "
                 @if row.outcome != "done" { (outcome(t, &row.outcome)) " " }
                 @if let Some(rule) = row.rule.as_deref().filter(|_| row.outcome != "done") { (because(t, rule)) " " }
+                @if let Some(client) = clients.of(row) { (quietly(reader, client)) " " }
                 a.event href=(path(row)) { (t.event_number(&number(row))) }
             }
         }

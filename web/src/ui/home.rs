@@ -12,6 +12,7 @@ use projections::stars::{self, StarRow};
 use projections::{Paging, activity};
 
 use super::UiState;
+use super::clients::Clients;
 use super::components::{command, empty, first_command, visibility};
 use super::layout::search_box;
 use super::reader::Reader;
@@ -43,6 +44,9 @@ pub(super) struct Home {
     pub(super) teams: bool,
     pub(super) recent: Vec<RepositoryRow>,
     pub(super) happened: Vec<activity::ActivityRow>,
+    pub(super) clients: Clients,
+    /// Up to where that is shown.
+    pub(super) position: u64,
     pub(super) reader: Reader,
 }
 
@@ -79,6 +83,8 @@ pub(super) async fn show(
     // One after the other they would take most of the time of this page.
     let ((notices, mine, starred, happened), recent) = tokio::try_join!(theirs, recent)?;
     let home = Home {
+        clients: ui.clients(&visitor, &happened).await,
+        position: visitor.viewer.graph().position().0,
         recent,
         teams,
         notices,
@@ -90,7 +96,16 @@ pub(super) async fn show(
         happened,
         reader: visitor.reader(),
     };
-    Ok(visitor.show(visitor.lang().start(), body(&home)))
+    let t = visitor.lang();
+    // Whoever knows several of us tells them apart by what they serve.
+    let host = home.registries.0.first().map(|row| row.host.as_str());
+    let title = match (&home.user, host) {
+        (Some(_), Some(host)) => t.overview_of(host),
+        (Some(_), None) => t.overview().to_owned(),
+        (None, Some(host)) => t.images_of(host),
+        (None, None) => t.hero_title().to_owned(),
+    };
+    Ok(visitor.show(&title, body(&home)))
 }
 
 /// Those tokens that still work, and not for long.
@@ -171,7 +186,8 @@ fn dashboard(home: &Home, user: &str) -> Markup {
         }
         (recent(home))
         h2 { (t.what_happened()) }
-        (super::activity::feed(&home.happened, &home.registries, &home.reader))
+        (super::live::listener(t, "/activity/live", Some(home.position)))
+        (super::live::fresh("/", None, &super::activity::feed(&home.happened, &home.clients, &home.registries, &home.reader)))
         p { a href="/activity" { (t.all_activity()) } }
     }
 }

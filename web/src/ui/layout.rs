@@ -20,12 +20,14 @@ pub(super) struct Frame {
     pub(super) admin: bool,
     /// Their session's form token.
     pub(super) csrf: Option<String>,
-    /// Up to where the log is shown.
+    /// Up to where the log decides over their rights; what the page shows may be newer.
     pub(super) position: Option<u64>,
     /// What has just been done.
     pub(super) flash: Option<Flash>,
     /// Whether the page was asked for as it was.
     pub(super) looking: Option<Looking>,
+    /// What the address says and the page does not know: the parameters, and what each knows.
+    pub(super) unknown: Vec<(&'static str, String)>,
     /// In which words and whose time.
     pub(super) reader: Reader,
     /// How they like it.
@@ -121,6 +123,9 @@ pub(super) fn page(frame: &Frame, title: &str, body: Markup) -> Markup {
                             p.notice role="status" { (flash.text(t)) }
                         }
                         (looking(frame))
+                        @for (name, words) in &frame.unknown {
+                            p.notice role="status" { (t.knows(name, words)) }
+                        }
                         (body)
                     }
                 }
@@ -258,7 +263,7 @@ fn foot(frame: &Frame) -> Markup {
             div.wrap {
                 span { "Portus " (env!("CARGO_PKG_VERSION")) }
                 // How much happens here is not for strangers to count.
-                @if let Some(position) = frame.position.filter(|_| frame.user.is_some()) { span { (t.shows_up_to(position)) } }
+                @if let Some(position) = frame.position.filter(|_| frame.user.is_some()) { span { (t.rights_as_of(position)) } }
                 a href="/help" data-go="?" { (t.help()) }
                 a href="/api" { "REST" }
             }

@@ -238,7 +238,11 @@ pub(super) async fn submit(
             }
         },
         Place::Delete(name) => return delete(ui, visitor, &head, &resource, name, &form).await,
-        Place::Repositories(_) | Place::Access(_) | Place::Revoke(_) | Place::Activity(_) => {
+        Place::Repositories(_)
+        | Place::Access(_)
+        | Place::Revoke(_)
+        | Place::Activity(_)
+        | Place::Live(_) => {
             return Err(super::errors::method_not_allowed().await);
         }
     };

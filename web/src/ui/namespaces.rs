@@ -19,6 +19,7 @@ use super::components::{
     Field, cards, command, crumbs, csrf, empty, pager, scroll, select, tabs, textarea, visibility,
     wrong,
 };
+use super::feed::Part;
 use super::forms::reason;
 use super::layout::Flash;
 use super::reader::Reader;
@@ -47,6 +48,7 @@ pub(super) enum Place {
     /// Taking one of those back.
     Revoke(NamespaceName),
     Activity(NamespaceName),
+    Live(NamespaceName),
 }
 
 impl Place {
@@ -66,6 +68,7 @@ impl Place {
             Some("access") => Some(Self::Access(name)),
             Some("access/revoke") => Some(Self::Revoke(name)),
             Some("activity") => Some(Self::Activity(name)),
+            Some("live") => Some(Self::Live(name)),
             Some(_) => None,
         }
     }
@@ -79,7 +82,8 @@ impl Place {
             | Self::Delete(name)
             | Self::Access(name)
             | Self::Revoke(name)
-            | Self::Activity(name) => name,
+            | Self::Activity(name)
+            | Self::Live(name) => name,
         }
     }
 }
@@ -355,6 +359,7 @@ async fn show_place(
         Place::Delete(_) => super::namespace_settings::show_delete(&visitor, &head),
         Place::Access(_) => super::grants::show(ui, &visitor, head).await,
         Place::Activity(_) => show_activity(ui, &visitor, head).await,
+        Place::Live(name) => super::live::namespace(ui, visitor, &head, name),
         Place::Visibility(_) | Place::Team(_) | Place::Revoke(_) => {
             Err(super::errors::method_not_allowed().await)
         }
@@ -391,7 +396,11 @@ async fn act_place(
     request: Request,
 ) -> Result<Response, PageError> {
     let place = match Place::parse(rest) {
-        Some(place) if !matches!(place, Place::Repositories(_) | Place::Activity(_)) => place,
+        Some(place)
+            if !matches!(place, Place::Repositories(_) | Place::Activity(_) | Place::Live(_)) =>
+        {
+            place
+        }
         known => {
             // Who is not signed in learns no more here than elsewhere.
             SignedForm::<Button>::from_request(request, ui).await?;
@@ -414,6 +423,22 @@ async fn act_place(
     let visitor = Visitor::of(&path, by, &headers);
     let head = Head::of(&visitor, registry, row, registries);
     super::namespace_settings::submit(ui, &visitor, head, place, form).await
+}
+
+/// Eyes for what happens in a namespace and nowhere else; `None`: the viewer may not see it.
+pub(super) fn happens(
+    visitor: &Visitor,
+    registry: &RegistryName,
+    name: &NamespaceName,
+) -> Option<activity::Viewer> {
+    visitor.session.as_ref()?;
+    let place = (registry.clone(), name.clone());
+    let resource = Resource::Namespace { registry: registry.clone(), name: name.clone() };
+    visitor.may(Action::ViewActivities, &resource).then(|| activity::Viewer {
+        visible: Visible { namespaces: [place].into(), ..Visible::default() }.into(),
+        user: None,
+        auditor: false,
+    })
 }
 
 /// What the head of each of a namespace's pages shows.
@@ -477,18 +502,8 @@ impl Head {
 
     /// Eyes for what happens in this namespace and nowhere else; `None`: the viewer may not see it.
     fn happens(&self, visitor: &Visitor) -> Option<activity::Viewer> {
-        visitor.session.as_ref()?;
         let name = NamespaceName::parse(&self.row.name).ok()?;
-        let may = visitor.may(Action::ViewActivities, &self.resource()?);
-        may.then(|| activity::Viewer {
-            visible: Visible {
-                namespaces: [(self.registry.clone(), name)].into(),
-                ..Visible::default()
-            }
-            .into(),
-            user: None,
-            auditor: false,
-        })
+        happens(visitor, &self.registry, &name)
     }
 
     pub(super) fn draw(&self, here: &str) -> Markup {
@@ -575,14 +590,18 @@ async fn show_activity(ui: &UiState, visitor: &Visitor, head: Head) -> Result<Re
     let before = visitor.params.get("before").and_then(|text| text.parse().ok());
     let filter = activity::Filter::default();
     let slice = activity::page(&ui.read, &filter, &viewer, before, HAPPENED).await?;
+    let clients = ui.clients(visitor, &slice.rows).await;
+    let part = Part { slice, clients, first: before.is_none(), live: visitor.frame.position };
     let title = visitor.lang().activity_of(namespace_called(visitor.lang(), &head.row.name));
-    Ok(visitor.show(&title, activity_body(&head, &slice, before.is_none())))
+    Ok(visitor.show(&title, activity_body(&head, &part)))
 }
 
-pub(super) fn activity_body(head: &Head, slice: &activity::Slice, first: bool) -> Markup {
+pub(super) fn activity_body(head: &Head, part: &Part) -> Markup {
+    let path = head.path();
+    let (here, news) = (format!("{path}/-/activity"), format!("{path}/-/live"));
     html! {
         (head.draw("activity"))
-        (super::feed::part(slice, first, &format!("{}/-/activity", head.path()), &head.registries, &head.reader))
+        (super::feed::part(part, &here, &news, &head.registries, &head.reader))
     }
 }
 

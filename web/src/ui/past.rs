@@ -19,6 +19,7 @@ use projections::manifests::{self, PastManifestRow, ReferenceRow};
 use projections::tags::{self, PastTagRow, TagChangeRow};
 
 use super::UiState;
+use super::clients::Clients;
 use super::components::{command, copy, crumbs, digest, empty, pager, scroll, tabs};
 use super::layout::Looking;
 use super::manifests::holds;
@@ -414,13 +415,14 @@ pub(super) fn manifest_body(page: &Manifest) -> Markup {
 pub(super) fn activity_body(
     head: &Head,
     rows: &[projections::activity::ActivityRow],
+    clients: &Clients,
     past: Past,
 ) -> Markup {
     let param = past.param();
     let all = query(&[("repository", Some(&head.row.name)), ("at", Some(&param))]);
     html! {
         (head_of(head, "activity", past))
-        (super::activity::feed(rows, &head.registries, &head.reader))
+        (super::activity::feed(rows, clients, &head.registries, &head.reader))
         p { a href=(format!("/activity{all}")) { (head.reader.lang.filter_further()) } }
     }
 }

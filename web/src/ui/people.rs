@@ -10,6 +10,7 @@ use projections::teams::{self, MemberRow};
 use projections::users;
 
 use super::UiState;
+use super::clients::Clients;
 use super::reader::Reader;
 use super::teams::path_of;
 use super::visitor::{Member, Registries};
@@ -26,6 +27,7 @@ pub(super) struct Person {
     /// Their memberships that the viewer may see.
     pub(super) teams: Vec<MemberRow>,
     pub(super) happened: Vec<ActivityRow>,
+    pub(super) clients: Clients,
     pub(super) registries: Registries,
     pub(super) reader: Reader,
 }
@@ -49,9 +51,11 @@ pub(super) async fn show(
     let row = found.filter(|_| known).ok_or_else(PageError::not_found)?;
     let filter = activity::Filter { actor: Some(row.name.clone()), ..activity::Filter::default() };
     let viewer = super::activity::viewer(&visitor);
+    let happened = activity::page(&ui.read, &filter, &viewer, None, HAPPENED).await?.rows;
     let page = Person {
+        clients: ui.clients(&visitor, &happened).await,
+        happened,
         display_name: ui.auth.desk.vault.profile(&name).await?.display_name,
-        happened: activity::page(&ui.read, &filter, &viewer, None, HAPPENED).await?.rows,
         name: row.name,
         teams,
         registries: ui.registries().await?,
@@ -73,6 +77,6 @@ pub(super) fn body(page: &Person) -> Markup {
             }
         }
         h2 { (t.person_activity()) }
-        (super::activity::feed(&page.happened, &page.registries, &page.reader))
+        (super::activity::feed(&page.happened, &page.clients, &page.registries, &page.reader))
     }
 }

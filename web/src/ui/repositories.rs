@@ -21,6 +21,7 @@ use projections::tags::TagRow;
 use projections::{activity, namespaces};
 
 use super::UiState;
+use super::clients::Clients;
 use super::components::{
     button, command, copy, crumbs, digest, empty, first_command, pager, scroll, tabs, visibility,
 };
@@ -270,11 +271,12 @@ impl Head {
 
 async fn show_tags(
     ui: &UiState,
-    visitor: Visitor,
+    mut visitor: Visitor,
     one: One,
     name: RepositoryName,
 ) -> Result<Response, PageError> {
     let registry = one.registry.clone();
+    visitor.knows("sort", tags::ORDERS);
     let asked = tags::Asked::of(&visitor.params);
     let (rows, next) = asked.rows(&ui.read, &registry, &name).await?;
     let starred = match visitor.viewer.user() {
@@ -300,7 +302,11 @@ async fn show_tags(
         tags: rows,
         starred: starred.filter(|starred| may_star || *starred),
         csrf: visitor.csrf(),
-        live: visitor.frame.position.filter(|_| head.may_see_activity && head.may_see_access),
+        live: match visitor.frame.position {
+            // How much happens here is not for strangers to count.
+            _ if visitor.session.is_none() => Some(None),
+            since => since.filter(|_| head.may_see_activity).map(Some),
+        },
         head,
     };
     Ok(visitor.show(&page.head.row.name, body(&page)))
@@ -342,8 +348,8 @@ pub(super) struct Repository {
     /// Whether the viewer has starred it; `None`: they cannot.
     pub(super) starred: Option<bool>,
     pub(super) csrf: String,
-    /// Up to where it is shown, where an open page hears of what comes after.
-    pub(super) live: Option<u64>,
+    /// An open page hears of what comes after this place, or after it was opened.
+    pub(super) live: Option<Option<u64>>,
 }
 
 pub(super) fn body(page: &Repository) -> Markup {
@@ -381,8 +387,8 @@ pub(super) fn body(page: &Repository) -> Markup {
     };
     html! {
         (head.draw("tags", &star))
-        @if let Some(since) = page.live {
-            (super::live::listener(t, &format!("{path}/-/live"), since))
+        @if let Some(since) = &page.live {
+            (super::live::listener(t, &format!("{path}/-/live"), *since))
             (super::live::fresh(&begin, Some(FACTS), &tags))
         } @else {
             (tags)
@@ -489,20 +495,25 @@ async fn show_activity(
     let viewer = super::activity::viewer(&visitor);
     let before = past.map(|past| activity::Cursor { position: past.before(), index: 0 });
     let rows = activity::page(&ui.read, &filter, &viewer, before, HAPPENED).await?.rows;
+    let clients = ui.clients(&visitor, &rows).await;
     let head = Head::of(&visitor, one, &name);
     let t = visitor.lang();
     let body = match past {
-        Some(past) => past::activity_body(&head, &rows, past),
-        None => activity_body(&head, &rows),
+        Some(past) => past::activity_body(&head, &rows, &clients, past),
+        None => activity_body(&head, &rows, &clients),
     };
     Ok(visitor.show(&t.activity_of(name.as_str()), body))
 }
 
-pub(super) fn activity_body(head: &Head, rows: &[activity::ActivityRow]) -> Markup {
+pub(super) fn activity_body(
+    head: &Head,
+    rows: &[activity::ActivityRow],
+    clients: &Clients,
+) -> Markup {
     let all = format!("/activity{}", query(&[("repository", Some(&head.row.name))]));
     html! {
         (head.draw("activity", &html! {}))
-        (super::activity::feed(rows, &head.registries, &head.reader))
+        (super::activity::feed(rows, clients, &head.registries, &head.reader))
         p { a href=(all) { (head.reader.lang.filter_further()) } }
     }
 }

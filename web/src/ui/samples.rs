@@ -27,26 +27,33 @@ use projections::teams::{MemberRow, TeamRow};
 use projections::users::UserRow;
 use serde_json::json;
 
+use super::clients::{Client, Clients};
 use super::described::Described;
+use super::feed::Part;
 use super::manifests::Looked;
 use super::meanwhile::{Chosen, Fields};
 use super::names::Names;
 use super::reader::Reader;
 use super::referrers::Made;
 use super::repositories::list;
-use super::sessions::Ways;
+use super::sessions::{Reason, Ways};
 use super::visitor::Registries;
 use super::{
     access, activity, admin, admin_registries, admin_users, comments, errors, grants, help, home,
     manifests, me, members, namespace_settings, namespaces, password, people, preferences,
     problems, reference, registry_test, repositories, search, security, sessions, settings, setup,
-    sign_up, tags, teams, tokens,
+    sign_up, tags, teams, tokens, unsent,
 };
-use crate::auth::{Begun, Preferences};
+use crate::auth::{Begun, Preferences, Unsent};
 use crate::registry::pulse::{Beat, Compared};
 use crate::texts::Lang;
 
 pub use gallery::gallery;
+
+/// What Firefox says of itself.
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0";
+/// What Docker says of itself.
+const DOCKER: &str = r"docker/27.3.1 go/go1.22.7 git-commit/41ca978 kernel/6.8.0 os/linux arch/amd64 UpstreamClient(Docker-Client/27.3.1 \(linux\))";
 
 fn now() -> Timestamp {
     Timestamp::from_second(1_795_435_200).unwrap_or_default()
@@ -69,7 +76,7 @@ fn registry(name: &str, host: &str, id: i64) -> RegistryRow {
     }
 }
 
-fn registries() -> Registries {
+pub(super) fn registries() -> Registries {
     Registries(vec![
         registry("main", "registry.example.org", 1),
         registry("two", "two.example.org", 9),
@@ -141,10 +148,11 @@ fn row(kind: &str, outcome: &str, text: &str) -> ActivityRow {
         user_name: Some(text.to_owned()),
         rule: Some("push".to_owned()),
         detail: json!({
+            "service": "registry.example.org", "registry": "main", "repository": "team/app",
             "from": text, "to": text, "reason": text, "label": text, "visibility": text,
             "scopes": [
-                {"asked": format!("repository:team/app:{text}"), "refused": "push"},
-                {"asked": text, "granted": ["pull"], "refused": text},
+                {"asked": "repository:team/app:pull,push", "refused": "push"},
+                {"asked": format!("thing:{text}:pull"), "granted": ["pull"], "refused": text},
             ],
         }),
         seal_key: None,
@@ -364,11 +372,33 @@ fn app_token(text: &str) -> AppTokenRow {
 }
 
 /// A part of what has happened.
-fn slice(text: &str, full: bool) -> projections::activity::Slice {
-    projections::activity::Slice {
-        rows: if full { rows(text) } else { vec![] },
-        older: full.then(|| "18100/0".parse().unwrap()),
-        cut: false,
+fn part(text: &str, full: bool) -> Part {
+    let rows = if full { rows(text) } else { vec![] };
+    Part {
+        clients: Clients::all(&rows, &client(text)),
+        slice: projections::activity::Slice {
+            rows,
+            older: full.then(|| "18100/0".parse().unwrap()),
+            cut: false,
+        },
+        first: !full,
+        live: Some(18_204),
+    }
+}
+
+fn not_sent(text: &str) -> Unsent {
+    Unsent {
+        path: "/n/team/-/settings".to_owned(),
+        typed: vec![("description", text.to_owned()), ("name", text.to_owned())],
+        chosen: vec![("was", text.to_owned())],
+        secrets: vec!["password"],
+    }
+}
+
+fn client(text: &str) -> Client {
+    Client {
+        address: Some("2001:db8:85a3::8a2e:370:7334".to_owned()),
+        program: Some(text.to_owned()),
     }
 }
 
@@ -513,6 +543,8 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         teams: full,
         recent: if full { vec![repository("team/app", text)] } else { vec![] },
         happened: if full { rows(text) } else { vec![] },
+        clients: Clients::all(&rows(text), &client(text)),
+        position: 18_204,
         reader: reader(),
     };
     let searched =
@@ -538,7 +570,7 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         next: full.then(mine),
         starred: Some(full),
         csrf: "token".to_owned(),
-        live: full.then_some(18_204),
+        live: full.then_some(Some(18_204)),
     };
     let feed = |rows: Vec<ActivityRow>, wrong: Option<String>| activity::Feed {
         asked: activity::Asked {
@@ -555,6 +587,7 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
             trail: vec![mine()],
         },
         wrong,
+        clients: Clients::all(&rows, &Client { program: Some(DOCKER.to_owned()), ..client(text) }),
         rows,
         older: Some("18100/0".parse().unwrap()),
         cut: false,
@@ -664,7 +697,7 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
     };
     let event = |kind: &str| activity::One {
         row: row(kind, "refused", text),
-        client: Some((Some("192.0.2.7".to_owned()), Some(mine()))),
+        client: Some(client(text)),
         registries: registries(),
         reader: reader(),
     };
@@ -673,6 +706,7 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         display_name: full.then(mine),
         teams: if full { vec![member(1, text, "owner")] } else { vec![] },
         happened: if full { rows(text) } else { vec![] },
+        clients: Clients::all(&rows(text), &client(text)),
         registries: registries(),
         reader: reader(),
     };
@@ -704,7 +738,11 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         ("repository, empty", repositories::body(&one(false))),
         (
             "repository, activity",
-            repositories::activity_body(&repository_head(lang, text), &rows(text)),
+            repositories::activity_body(
+                &repository_head(lang, text),
+                &rows(text),
+                &Clients::default(),
+            ),
         ),
         ("repository, access", access::body(&access(true))),
         ("repository, own access", access::body(&access(false))),
@@ -726,6 +764,8 @@ fn looking(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         ("reference", reference::body(lang, "https://portus.example.org")),
         ("problems", problems::all(lang)),
         ("problem", problems::one(lang, crate::error::Problem::of(http::StatusCode::CONFLICT))),
+        ("not sent yet", unsent::body(lang, &not_sent(text), None)),
+        ("not sent yet, signed in", unsent::body(lang, &not_sent(text), Some("token"))),
         ("error", errors::body(lang, http::StatusCode::NOT_FOUND, text, None)),
     ]
 }
@@ -853,7 +893,7 @@ fn changing(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         id: id.to_owned(),
         created_at: before(3),
         seen_at: before(1),
-        agent: Some(mine()),
+        agent: Some(if id == "aa" { FIREFOX.to_owned() } else { mine() }),
         address: None,
     };
     let secure = |wrong: security::Wrong| security::Security {
@@ -906,11 +946,17 @@ fn changing(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
     };
     let wrong = setup::Wrong { secret: Some(mine()), name: Some(mine()), password: Some(mine()) };
     let team = team_head(lang, text, true);
+    let ways = |first: bool, reason: Option<Reason>| Ways { first, sign_up: !first, reason };
     vec![
-        ("sign-in", sessions::form(lang, "", "/", None, Ways { first: true, sign_up: false })),
+        ("sign-in", sessions::form(lang, "", "/", None, ways(true, None))),
+        ("sign-in, wrong", sessions::form(lang, text, text, Some(text), ways(false, None))),
         (
-            "sign-in, wrong",
-            sessions::form(lang, text, text, Some(text), Ways { first: false, sign_up: true }),
+            "sign-in, session ended",
+            sessions::form(lang, "", text, None, ways(false, Some(Reason::Ended))),
+        ),
+        (
+            "sign-in, needed",
+            sessions::form(lang, "", text, None, ways(false, Some(Reason::Needed))),
         ),
         ("sign-up", sign_up::form(lang, &sign_up::Typed::default())),
         ("sign-up, wrong", sign_up::form(lang, &mistyped)),
@@ -937,11 +983,8 @@ fn changing(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         ("new namespace", namespaces::new_body(&new_space(true))),
         ("new namespace, no team", namespaces::new_body(&new_space(false))),
         ("namespace, settings", namespace_settings::body(&space_settings)),
-        (
-            "namespace, activity",
-            namespaces::activity_body(&space(true).head, &slice(text, true), false),
-        ),
-        ("team, activity", teams::activity_body(&team, &slice(text, false), true, &registries())),
+        ("namespace, activity", namespaces::activity_body(&space(true).head, &part(text, true))),
+        ("team, activity", teams::activity_body(&team, &part(text, false), &registries())),
         ("namespace, access", grants::body(&rights(true))),
         ("namespace, no further access", grants::body(&rights(false))),
         (

@@ -9,12 +9,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use maud::{Markup, html};
-use projections::search::{Hits, Kind, MAX_OFFSET, Query, Results};
+use projections::search::{Hits, Kind, MAX_OFFSET, Query, Results, Since};
 
 use super::UiState;
 use super::layout::search_box_with;
 use super::reader::Reader;
-use super::visitor::{Registries, Visitor};
+use super::visitor::{Registries, Visitor, visibilities};
 use crate::error::PageError;
 use crate::texts::Lang;
 
@@ -39,8 +39,11 @@ const KINDS: [(&str, Kind); 5] = [
 /// `GET /search?q=&kind=&namespace=&visibility=&platform=&since=`
 pub(super) async fn show(
     State(ui): State<UiState>,
-    visitor: Visitor,
+    mut visitor: Visitor,
 ) -> Result<Response, PageError> {
+    visitor.knows("kind", KINDS.iter().map(|(kind, _)| *kind));
+    visitor.knows("visibility", visibilities());
+    visitor.knows("since", Since::EVERY.map(Since::as_str));
     let wish = Wish::of(&visitor.params);
     let offset = wish.page.saturating_mul(MANY).min(MAX_OFFSET);
     let wish = Wish { page: offset / MANY, ..wish };

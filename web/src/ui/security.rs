@@ -13,6 +13,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::UiState;
+use super::agent::in_words;
 use super::components::{Field, button, csrf, scroll};
 use super::forms::reason;
 use super::layout::Flash;
@@ -85,7 +86,12 @@ pub(super) fn body(page: &Security) -> Markup {
                 tbody {
                     @for session in &page.sessions {
                         tr {
-                            th scope="row" { (session.agent.as_deref().unwrap_or(t.unknown())) }
+                            th scope="row" {
+                                @match session.agent.as_deref() {
+                                    Some(agent) => span title=(agent) { (in_words(reader, agent)) },
+                                    None => (t.unknown()),
+                                }
+                            }
                             td data-label=(t.session_address()) { (session.address.as_deref().unwrap_or(t.unknown())) }
                             td data-label=(t.session_begun()) { (reader.time(session.created_at)) }
                             td data-label=(t.session_seen()) { (reader.time(session.seen_at)) }

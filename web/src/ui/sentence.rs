@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::components::digest;
 use super::reader::Reader;
 use super::repositories::namespace_called;
+use super::scopes::decided;
 use super::visitor::Registries;
-use crate::texts::Lang;
 
 /// The sentence of a row. Types that a newer version wrote are named as they are.
 pub(super) fn sentence(reader: &Reader, row: &ActivityRow, registries: &Registries) -> Markup {
@@ -83,8 +83,8 @@ pub(super) fn sentence(reader: &Reader, row: &ActivityRow, registries: &Registri
         "admin.revoked" => t.did_end_admin(who, user),
         "app_token.created" => t.did_make_token(who, &detail("label"), user),
         "app_token.revoked" => t.did_revoke_token(who, user),
-        "star.starred" => t.did_star(who, &detail("repository")),
-        "star.unstarred" => t.did_unstar(who, &detail("repository")),
+        "star.starred" => t.did_star(who, &starred(reader, row, registries)),
+        "star.unstarred" => t.did_unstar(who, &starred(reader, row, registries)),
         "registry.added" => t.did_add_registry(who, registry),
         "registry.settings_changed" => t.did_change_registry(who, registry),
         "registry.secret_rotated" => t.did_rotate_secret(who, registry),
@@ -100,7 +100,7 @@ pub(super) fn sentence(reader: &Reader, row: &ActivityRow, registries: &Registri
         },
         "comment.added" => t.did_comment(who, image),
         "comment.deleted" => t.did_delete_comment(who, user, image),
-        "auth.tokens_decided" => decided(t, row, who),
+        "auth.tokens_decided" => decided(reader, row, who, registries),
         "system.started" => t.did_start(&detail("version")),
         "system.stopped" => t.did_stop(&detail("version")),
         "system.key_rotated" => html! { (t.did_rotate_key()) },
@@ -127,27 +127,12 @@ pub(super) fn burst(reader: &Reader, rows: &[ActivityRow], registries: &Registri
     }
 }
 
-/// A token request that did not get all that it asked for.
-fn decided(t: Lang, row: &ActivityRow, who: &Markup) -> Markup {
-    let nothing = Vec::new();
-    let scopes = row.detail.get("scopes").and_then(Value::as_array).unwrap_or(&nothing);
-    html! {
-        (who)
-        @if scopes.is_empty() { (t.was_refused_a_token()) }
-        @for (number, scope) in scopes.iter().enumerate() {
-            @let asked = scope.get("asked").map(plain).unwrap_or_default();
-            @let granted = scope.get("granted").map(plain).unwrap_or_default();
-            @let asked = html! { code { (asked) } };
-            @if number > 0 { ";" }
-            @if granted.is_empty() {
-                (t.was_refused(&asked))
-            } @else if scope.get("refused").is_some() {
-                (t.was_reduced(&asked, &granted))
-            } @else {
-                (t.was_granted(&asked, &granted))
-            }
-        }
-    }
+/// What got a star, or lost it. The row itself is of a person, and not of the repository.
+fn starred(reader: &Reader, row: &ActivityRow, registries: &Registries) -> Markup {
+    let named = |name: &str| row.detail.get(name).and_then(Value::as_str).map(str::to_owned);
+    let (registry, repository) = (named("registry"), named("repository"));
+    let place = ActivityRow { registry, repository, tag: None, digest: None, ..row.clone() };
+    image(reader, &place, registries)
 }
 
 /// `team/app:1.2`, as a link to its repository for those who may open that.

@@ -16,7 +16,7 @@ use super::reader::Reader;
 use super::visitor::{Button, Visitor, accept_language, go, return_to};
 use crate::auth::{Preferences, SignInError, SignedForm};
 use crate::client;
-use crate::error::PageError;
+use crate::error::{PageError, SESSION_ENDED};
 use crate::texts::Lang;
 
 /// What the form holds.
@@ -34,8 +34,14 @@ pub(super) async fn show(State(ui): State<UiState>, visitor: Visitor) -> Respons
     if visitor.session.is_some() {
         return Redirect::to(&to).into_response();
     }
+    // A closed list: an address puts no words of its own on this page.
+    let reason = match (visitor.params.get("why"), visitor.params.get("return_to")) {
+        (Some(SESSION_ENDED), _) => Some(Reason::Ended),
+        (_, Some(_)) if to != "/" => Some(Reason::Needed),
+        _ => None,
+    };
     let first = !visitor.viewer.graph().bootstrapped();
-    let ways = Ways { first, sign_up: ui.sign_ups.is_some() };
+    let ways = Ways { first, sign_up: ui.sign_ups.is_some(), reason };
     visitor.show(visitor.lang().sign_in(), form(visitor.lang(), "", &to, None, ways))
 }
 
@@ -65,11 +71,11 @@ pub(super) async fn submit(
         Err(SignInError::Authn(error)) => match PageError::from(error) {
             PageError::Refused { status, text } => {
                 let frame = Frame { path: "/sign-in".to_owned(), reader, look, ..Frame::default() };
-                let ways = Ways { first: false, sign_up: ui.sign_ups.is_some() };
+                let ways = Ways { first: false, sign_up: ui.sign_ups.is_some(), reason: None };
                 let body = form(t, &name, to, Some(&text.in_words(t)), ways);
                 Ok((status, page(&frame, t.sign_in(), body)).into_response())
             }
-            other @ PageError::SignIn { .. } => Err(other),
+            other @ (PageError::SignIn { .. } | PageError::Unsent { .. }) => Err(other),
         },
         Err(SignInError::Stale(stale)) => Err(stale.into()),
         Err(SignInError::Unavailable(error)) => {
@@ -110,13 +116,23 @@ where
     Ok(form)
 }
 
-/// Ways to come in that are open beside the form.
+/// Why somebody was sent here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// Their session is over.
+    Ended,
+    /// The page that they asked for is not there for strangers, or is not there.
+    Needed,
+}
+
+/// What stands beside the form: why one is here, and which other ways to come in are open.
 #[derive(Clone, Copy)]
 pub(super) struct Ways {
     /// There is no administrator yet.
     pub(super) first: bool,
     /// People make accounts for themselves.
     pub(super) sign_up: bool,
+    pub(super) reason: Option<Reason>,
 }
 
 pub(super) fn form(t: Lang, name: &str, to: &str, why: Option<&str>, ways: Ways) -> Markup {
@@ -125,6 +141,11 @@ pub(super) fn form(t: Lang, name: &str, to: &str, why: Option<&str>, ways: Ways)
             h1 { (t.sign_in()) }
             @if ways.first {
                 p.notice { (t.no_administrator_yet()) " " a href="/setup" { (t.make_first()) } "." }
+            }
+            @match ways.reason {
+                Some(Reason::Ended) => p.notice role="status" { (t.session_has_ended()) },
+                Some(Reason::Needed) => p.notice role="status" { (t.sign_in_needed()) },
+                None => {},
             }
             (wrong(why))
             form method="post" action="/sign-in" {

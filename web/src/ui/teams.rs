@@ -16,6 +16,7 @@ use super::UiState;
 use super::components::{
     Field, crumbs, csrf, empty, pager, scroll, tabs, textarea, visibility, wrong,
 };
+use super::feed::Part;
 use super::forms::reason;
 use super::layout::Flash;
 use super::meanwhile::Chosen;
@@ -240,33 +241,32 @@ pub(super) async fn show_activity(
     Path(name): Path<String>,
 ) -> Result<Response, PageError> {
     let head = Head::of(&ui, &visitor, &name).await?;
-    if !head.may_see_activity {
-        return Err(PageError::not_found());
-    }
-    // Eyes for what happens in this team and nowhere else.
-    let viewer = activity::Viewer {
-        visible: Visible { teams: [head.team.clone()].into(), ..Visible::default() }.into(),
-        user: None,
-        auditor: false,
-    };
+    let viewer = happens(&visitor, &head.team).ok_or_else(PageError::not_found)?;
     let before = visitor.params.get("before").and_then(|text| text.parse().ok());
     let filter = activity::Filter::default();
     let slice = activity::page(&ui.read, &filter, &viewer, before, HAPPENED).await?;
+    let clients = ui.clients(&visitor, &slice.rows).await;
+    let part = Part { slice, clients, first: before.is_none(), live: visitor.frame.position };
     let registries = ui.registries().await?;
-    let body = activity_body(&head, &slice, before.is_none(), &registries);
+    let body = activity_body(&head, &part, &registries);
     Ok(visitor.show(&visitor.lang().activity_of(&head.row.name), body))
 }
 
-pub(super) fn activity_body(
-    head: &Head,
-    slice: &activity::Slice,
-    first: bool,
-    registries: &Registries,
-) -> Markup {
+/// Eyes for what happens in a team and nowhere else; `None`: the viewer may not see it.
+pub(super) fn happens(visitor: &Visitor, team: &TeamName) -> Option<activity::Viewer> {
+    let may = visitor.may(Action::ViewActivities, &Resource::Team { name: team.clone() });
+    may.then(|| activity::Viewer {
+        visible: Visible { teams: [team.clone()].into(), ..Visible::default() }.into(),
+        user: None,
+        auditor: false,
+    })
+}
+
+pub(super) fn activity_body(head: &Head, part: &Part, registries: &Registries) -> Markup {
     let path = format!("{}/activity", head.path());
     html! {
         (head.draw("activity"))
-        (super::feed::part(slice, first, &path, registries, &head.reader))
+        (super::feed::part(part, &path, &format!("{path}/live"), registries, &head.reader))
     }
 }
 

@@ -9,6 +9,7 @@ use commands::execute::CommandError;
 use domain::access::{Action, Resource};
 use domain::event::Position;
 use domain::name::{RegistryName, UserName};
+use domain::namespace::Visibility;
 use http::header::{ACCEPT_LANGUAGE, COOKIE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -100,6 +101,7 @@ impl Visitor {
             position: Some(viewer.graph().position().0),
             flash: None,
             looking: None,
+            unknown: Vec::new(),
             reader: Reader::of(&look, accept_language(headers), viewer.at()).seeing(&viewer),
             look,
         };
@@ -134,6 +136,19 @@ impl Visitor {
     /// As [`Self::again`], under another status.
     pub(super) fn again_as(&self, status: StatusCode, title: &str, body: Markup) -> Response {
         (status, page(&self.frame, title, body)).into_response()
+    }
+
+    /// Says on the page what a parameter knows, where the address has another word for it.
+    pub(super) fn knows<'a>(
+        &mut self,
+        name: &'static str,
+        words: impl IntoIterator<Item = &'a str>,
+    ) {
+        let Some(word) = self.params.get(name) else { return };
+        let words: Vec<_> = words.into_iter().collect();
+        if !words.contains(&word) {
+            self.frame.unknown.push((name, words.join(", ")));
+        }
     }
 
     /// Whether the viewer may do something.
@@ -306,6 +321,11 @@ impl Params {
     pub(super) fn as_sent(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
+}
+
+/// Every word for who sees something.
+pub(super) fn visibilities() -> [&'static str; 3] {
+    [Visibility::Private, Visibility::Protected, Visibility::Public].map(Visibility::as_str)
 }
 
 /// A query for a link: the pairs that have a value.

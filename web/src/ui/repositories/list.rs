@@ -19,7 +19,7 @@ use crate::texts::{Lang, Word, thousands};
 use crate::ui::UiState;
 use crate::ui::components::{chips, empty, pager, scroll, select};
 use crate::ui::reader::Reader;
-use crate::ui::visitor::{Params, Registries, Visitor, query};
+use crate::ui::visitor::{Params, Registries, Visitor, query, visibilities};
 
 /// Rows on one page.
 const ROWS: i64 = 50;
@@ -158,8 +158,13 @@ fn word(order: Order) -> String {
 /// `GET /repositories`
 pub(in crate::ui) async fn list(
     State(ui): State<UiState>,
-    visitor: Visitor,
+    mut visitor: Visitor,
 ) -> Result<Response, PageError> {
+    let words =
+        Sort::EVERY.map(|sort| [false, true].map(|descending| word(Order { sort, descending })));
+    visitor.knows("sort", words.as_flattened().iter().map(String::as_str));
+    visitor.knows("visibility", visibilities());
+    visitor.knows("days", DAYS.map(|days| days.to_string()).iter().map(String::as_str));
     let visible = visitor.viewer.visible();
     let asked = Asked::parse(&visitor.params);
     let after = visitor.params.get("after").and_then(|after| after.parse::<Cursor>().ok());

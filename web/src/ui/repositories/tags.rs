@@ -16,6 +16,9 @@ const WORTH_SORTING: i64 = 6;
 /// The longest beginning of a name that is looked for, in bytes: the longest name.
 const MAX_BEGINS: usize = 128;
 
+/// Orders to choose from.
+pub(in crate::ui) const ORDERS: [&str; 2] = ["newest", "name"];
+
 /// Which tags, in which order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::ui) struct Asked {

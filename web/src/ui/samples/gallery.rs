@@ -43,6 +43,10 @@ async fn show(Path((lang, theme, number)): Path<(String, String, usize)>) -> Res
         position: Some(18_204),
         flash: None,
         looking: None,
+        unknown: match name {
+            "repositories" => vec![("sort", "name, -name".to_owned())],
+            _ => Vec::new(),
+        },
         reader: reader(lang),
         look: Preferences { theme: theme.unwrap_or_default(), ..Preferences::default() },
     };

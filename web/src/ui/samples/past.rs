@@ -79,7 +79,12 @@ pub(super) fn past(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
         ("manifest, gone then", past::manifest_body(&manifest(true))),
         (
             "activity of a repository, then",
-            past::activity_body(&repository_head(lang, text), &burst, then),
+            past::activity_body(
+                &repository_head(lang, text),
+                &burst,
+                &Clients::all(&burst, &client(text)),
+                then,
+            ),
         ),
     ]
 }

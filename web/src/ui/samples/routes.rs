@@ -54,6 +54,7 @@ const ROUTES: &[(&str, Result<&[&str], &str>)] = &[
     ("/teams/{team}", Ok(&["team"])),
     ("/teams/{team}/namespaces", Ok(&["team, namespaces"])),
     ("/teams/{team}/activity", Ok(&["team, activity"])),
+    ("/teams/{team}/activity/live", Err("a stream of events")),
     ("/teams/{team}/settings", Ok(&["team, settings"])),
     ("/teams/{team}/delete", Ok(&["team, delete"])),
     ("/u/{user}", Ok(&["person"])),
