@@ -26,7 +26,7 @@ mod setup;
 mod sign_up;
 mod spaces;
 mod tags;
-pub(crate) mod work;
+mod work;
 
 use std::time::Duration;
 

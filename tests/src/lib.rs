@@ -4,6 +4,7 @@ pub mod clients;
 pub mod described;
 pub mod docker;
 pub mod eventstore;
+pub mod heard;
 pub mod image;
 pub mod oci;
 pub mod postgres;

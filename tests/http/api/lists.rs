@@ -1,14 +1,9 @@
 //! What lists can be narrowed to, and in which order they come.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use serde_json::json;
-use tracing::instrument::WithSubscriber as _;
-use tracing_subscriber::layer::SubscriberExt as _;
+use tests::heard;
 
 use super::bench::{Bench, Shows};
-use crate::ui::work::Statements;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_are_narrowed_and_sorted_by_what_the_document_lists() {
@@ -218,10 +213,8 @@ async fn lists_ask_the_database_as_often_for_one_row_as_for_many() {
     let ask = async |who: &Shows, path: String| {
         // The first time, a password is checked and connections are made.
         bench.get(who, &path).await.is(200);
-        let count = Arc::new(AtomicUsize::new(0));
-        let counting = tracing_subscriber::registry().with(Statements(count.clone()));
-        let list = bench.get(who, &path).with_subscriber(counting).await.is(200);
-        (list.body.as_array().unwrap().len(), count.load(Ordering::SeqCst))
+        let (list, statements) = heard::statements(bench.get(who, &path)).await;
+        (list.is(200).body.as_array().unwrap().len(), statements)
     };
     for (who, path) in [
         (&alice, "/repositories?"),

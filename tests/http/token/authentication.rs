@@ -420,6 +420,7 @@ async fn e67_no_secret_is_in_any_log_line_fact_or_error() {
         .with_max_level(tracing::Level::TRACE)
         .with_writer(move || writer.clone())
         .finish();
+    tests::heard::by_any_thread();
     let guard = tracing::subscriber::set_default(subscriber);
 
     let (_, app_token) = bench.app_token("alice", TokenScope::All).await;

@@ -6,18 +6,14 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::{Request, StatusCode};
 use sqlx::PgPool;
+use tests::heard;
 use tests::site::{ADMINISTRATOR, Site};
 use tower::ServiceExt as _;
-use tracing::instrument::WithSubscriber as _;
-use tracing::{Event, Subscriber};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 use super::signed_in;
 
@@ -190,7 +186,6 @@ fn every_route_is_looked_at_or_it_is_said_why_not() {
 
 #[tokio::test]
 async fn no_page_is_more_work_in_a_larger_world() {
-    let count = Arc::new(AtomicUsize::new(0));
     let site = Site::start().await;
     let mut ground = world::lay(&site).await;
     let mut people = vec![("anonymous", String::new())];
@@ -204,7 +199,6 @@ async fn no_page_is_more_work_in_a_larger_world() {
         pages: web::ui::router(site.parts.routes.pages.clone()),
         read: site.parts.routes.pages.read.pool().clone(),
         owner: site.ground.database.owner.clone(),
-        count,
     };
     ground.grow(&site, 1).await;
     let small = bench.all(&people, &ground).await;
@@ -249,7 +243,6 @@ struct Bench {
     pages: Router,
     read: PgPool,
     owner: PgPool,
-    count: Arc<AtomicUsize>,
 }
 
 impl Bench {
@@ -259,8 +252,6 @@ impl Bench {
         ground: &world::Ground,
     ) -> BTreeMap<String, Work> {
         let mut all = BTreeMap::new();
-        // Whoever tells of statements finds out with the first that somebody listens.
-        self.work("", "/").await;
         for (who, cookie) in people {
             for (_, pages) in PAGES {
                 let Looked(pages) = pages else { continue };
@@ -286,10 +277,7 @@ impl Bench {
 
     async fn work(&self, cookie: &str, path: &str) -> Work {
         let before = self.touched().await;
-        self.count.store(0, Ordering::SeqCst);
-        let counting = tracing_subscriber::registry().with(Statements(self.count.clone()));
-        let status = self.ask(cookie, path).with_subscriber(counting).await;
-        let statements = self.count.load(Ordering::SeqCst);
+        let (status, statements) = heard::statements(self.ask(cookie, path)).await;
         Work { status, statements, blocks: self.touched().await - before }
     }
 
@@ -320,16 +308,5 @@ impl Bench {
               + coalesce(idx_blks_hit, 0))::bigint FROM pg_statio_user_tables
             WHERE schemaname LIKE 'read\\_%'";
         sqlx::query_scalar(sum).fetch_one(&self.owner).await.unwrap()
-    }
-}
-
-/// Counts statements as they are told by the library that sends them.
-pub(crate) struct Statements(pub(crate) Arc<AtomicUsize>);
-
-impl<S: Subscriber> Layer<S> for Statements {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if event.metadata().target() == "sqlx::query" {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
     }
 }
