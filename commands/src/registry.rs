@@ -17,6 +17,8 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, WWW_AUTHENTICATE};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256, Sha512};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep_until};
 
 pub use self::list::{MAX_PAGES, MAX_TAGS, Page};
 
@@ -24,6 +26,10 @@ pub use self::list::{MAX_PAGES, MAX_TAGS, Page};
 pub const SUBJECT: &str = "portus:reconcile";
 /// How long one answer may take, its body included.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How many times as long as it took to answer a registry is left alone that is asked without haste.
+pub const PAUSE: u32 = 3;
+/// And how long at most.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest answer that is read, in bytes.
 pub const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 /// The longest image configuration that is read, in bytes.
@@ -138,6 +144,8 @@ pub struct RegistryClient {
     http: Client,
     base: Url,
     tokens: Tokens,
+    /// When it may be asked next, where it is left time for others.
+    pause: Option<Arc<Mutex<Instant>>>,
 }
 
 impl RegistryClient {
@@ -153,7 +161,14 @@ impl RegistryClient {
             // A token of ours goes to this registry and nowhere else.
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Self { http, base, tokens })
+        Ok(Self { http, base, tokens, pause: None })
+    }
+
+    /// Leaves the registry alone after each answer for [`PAUSE`] times as long as it took, at most
+    /// [`LONGEST_PAUSE`].
+    #[must_use]
+    pub fn unhurried(self) -> Self {
+        Self { pause: Some(Arc::new(Mutex::new(Instant::now()))), ..self }
     }
 
     /// How far the registry's clock is behind ours, asked at `now`; zero within the grain of what
@@ -381,7 +396,13 @@ impl RegistryClient {
     ) -> Result<Response, RegistryClientError> {
         let token = (self.tokens)(want).map_err(RegistryClientError)?;
         let request = self.http.request(method, url).bearer_auth(token).header(ACCEPT, MANIFESTS);
-        Ok(request.send().await?)
+        let Some(pause) = &self.pause else { return Ok(request.send().await?) };
+        let mut next = pause.lock().await;
+        sleep_until(*next).await;
+        let asked = Instant::now();
+        let answer = request.send().await;
+        *next = Instant::now() + (asked.elapsed() * PAUSE).min(LONGEST_PAUSE);
+        Ok(answer?)
     }
 }
 

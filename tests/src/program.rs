@@ -283,8 +283,13 @@ impl Program {
 
     /// Sends a signal to the children whose command is `name`, and to what they have started: the
     /// back ends of `postgres` do not name the folder.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
     pub fn signal_children(&self, name: &str, signal: Signal) {
         let found = children(&self.folder, name);
+        assert!(!found.is_empty(), "no {name} runs in {}", self.folder.display());
         let below = commands().map(|(pid, _)| pid).filter(|pid| {
             let parent = parent_of(*pid);
             parent.is_some_and(|parent| found.contains(&parent))
@@ -345,11 +350,17 @@ pub fn binary() -> PathBuf {
     }
 }
 
-/// The processes that name `folder` on their command line, without the leash.
+/// The processes that name `folder` on their command line, or the place where its data are kept,
+/// without the leash.
 fn processes(folder: &Path) -> Vec<Pid> {
-    let needle = folder.display().to_string();
+    let kept = std::fs::canonicalize(folder.join("data")).ok();
+    let needles: Vec<_> = std::iter::once(folder)
+        .chain(kept.as_deref())
+        .map(|path| path.display().to_string())
+        .collect();
+    let named = |line: &str| needles.iter().any(|needle| line.contains(needle));
     commands()
-        .filter(|(_, line)| !line.starts_with("/bin/sh") && line.contains(&needle))
+        .filter(|(_, line)| !line.starts_with("/bin/sh") && named(line))
         .map(|(pid, _)| pid)
         .collect()
 }

@@ -282,9 +282,13 @@ impl World {
         }
     }
 
-    pub(super) async fn reconcile(&self) -> Result<Reconciled, ReconcileError> {
+    pub(super) fn client(&self) -> RegistryClient {
         let tokens = Arc::new(|want: Want<'_>| Ok(format!("token-for-{want:?}").replace(' ', "")));
-        let client = RegistryClient::new(&self.registry.url, tokens).unwrap();
+        RegistryClient::new(&self.registry.url, tokens).unwrap()
+    }
+
+    pub(super) async fn reconcile(&self) -> Result<Reconciled, ReconcileError> {
+        let client = self.client();
         let comparison = Comparison {
             log: &*self.log,
             clock: &self.clock,

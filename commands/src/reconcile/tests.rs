@@ -1,5 +1,7 @@
 mod hostile;
 
+use std::sync::Arc;
+
 use super::double::{IMAGE, Say, World, digest_of};
 use super::*;
 
@@ -175,4 +177,30 @@ async fn the_platform_of_an_image_is_read_once_and_one_that_does_not_say_is_not_
     let asked = world.registry.asked("GET /v2/a/b/manifests/");
     assert_eq!(world.reconcile().await.unwrap().described, 0);
     assert_eq!(world.registry.asked("GET /v2/a/b/manifests/"), asked);
+}
+
+#[tokio::test]
+async fn a_registry_asked_without_haste_has_time_for_others() {
+    const ANSWERING: Duration = Duration::from_millis(10);
+    let world = World::new().await;
+    world.registry.image("a/b", "v1", "linux/arm64");
+    let answered = Arc::new(Mutex::new(Vec::new()));
+    let answers = answered.clone();
+    world.registry.says(move |_, _| {
+        let arrived = std::time::Instant::now();
+        std::thread::sleep(ANSWERING);
+        answers.lock().unwrap().push((arrived, std::time::Instant::now()));
+        None
+    });
+    let client = world.client().unhurried();
+    let (repository, tag) = (RepositoryName::parse("a/b").unwrap(), TagName::parse("v1").unwrap());
+    for _ in 0..4 {
+        assert!(client.digest(&repository, &tag).await.unwrap().is_some());
+    }
+    let answered = answered.lock().unwrap();
+    assert_eq!(answered.len(), 4);
+    for pair in answered.windows(2) {
+        let between = pair[1].0 - pair[0].1;
+        assert!(between >= ANSWERING * crate::registry::PAUSE, "{between:?}");
+    }
 }

@@ -19,7 +19,7 @@ use jiff_sqlx::ToSqlx;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _};
 
-use self::plan::plan;
+use self::plan::{Gather, plan};
 use super::{RepositoryRow, columns};
 use crate::read::{Paging, ReadModels};
 
@@ -225,14 +225,14 @@ macro_rules! may_see {
 /// What is wanted.
 macro_rules! fits {
     () => {
-        "(($9::text IS NULL OR starts_with(r.name, $9))
-            AND ($10::timestamptz IS NULL OR r.last_push_at >= $10)
-            AND ($12::text IS NULL OR (r.registry = $12 AND r.namespace = $13))
-            AND ($14::text IS NULL OR strpos(r.name, $14) > 0))"
+        "(($7::text IS NULL OR starts_with(r.name, $7))
+            AND ($8::timestamptz IS NULL OR r.last_push_at >= $8)
+            AND ($10::text IS NULL OR (r.registry = $10 AND r.namespace = $11))
+            AND ($12::text IS NULL OR strpos(r.name, $12) > 0))"
     };
 }
 
-/// One visibility of those in `$5` in its order; all of it may be seen if it is among `$6`.
+/// One visibility of those in `$13` in its order; all of it may be seen if it is among `$14`.
 macro_rules! walk {
     ($key:literal, $direction:literal, $within:expr) => {
         concat!(
@@ -240,7 +240,7 @@ macro_rules! walk {
             $key,
             " AS key FROM repositories r
             WHERE r.id IS NOT NULL AND r.visibility = class.visibility
-              AND (class.visibility = ANY($6) OR ",
+              AND (class.visibility = ANY($14) OR ",
             may_see!(),
             ") ",
             $within,
@@ -286,16 +286,14 @@ macro_rules! gathered {
     };
 }
 
-/// The page of one order: a walk, together with what is gathered. That its rows are counted in their
-/// order tells Postgres that they come in it, so that a page that is full ends the walk. What lies
-/// inside an order, its beginning, say, is left to the index by `$within`. Where a walk has gone as far as it may, its
-/// last row is there too, whether it is wanted or not.
-macro_rules! page {
+/// What walks find. That its rows are counted in their order tells Postgres that they come in it, so
+/// that a page that is full ends the walk. What lies inside an order, its beginning, say, is left to
+/// the index by `$within`. Where a walk has gone as far as it may, its last row is there too, whether
+/// it is wanted or not.
+macro_rules! walked {
     ($key:literal, $direction:literal, $within:expr) => {
         concat!(
-            "WITH page AS (
-              SELECT * FROM (
-                SELECT w.* FROM unnest($5::text[]) AS class(visibility)
+            "SELECT w.* FROM unnest($13::text[]) AS class(visibility)
                 CROSS JOIN LATERAL (
                   SELECT r.id, r.key, r.fits, r.looked = 1200 AS is_end FROM (
                     SELECT r.*, ",
@@ -312,27 +310,40 @@ macro_rules! page {
             $direction,
             ", r.id",
             $direction,
-            " LIMIT $11) AS w
-                UNION ALL
-                SELECT r.id, ",
+            " LIMIT $9) AS w"
+        )
+    };
+}
+
+/// What of `gathered!` may be seen and is wanted.
+macro_rules! picked {
+    ($key:literal, $within:expr, $($gathered:literal),*) => {
+        concat!(
+            "SELECT r.id, ",
             $key,
-            " AS key, true, false FROM ",
-            gathered!(
-                "$15::text[], $16::text[]",
-                "$17::text[], $18::text[]",
-                "$19::text[]",
-                "$20::text"
-            ),
+            " AS key, true AS fits, false AS is_end FROM ",
+            gathered!($($gathered),*),
             may_see!(),
             " AND ",
             fits!(),
-            $within,
-            ") AS all_of_it
+            $within
+        )
+    };
+}
+
+/// The page of what was found.
+macro_rules! page {
+    ($direction:literal, $found:expr) => {
+        concat!(
+            "WITH page AS (
+              SELECT * FROM (",
+            $found,
+            ") AS found
               ORDER BY key",
             $direction,
             ", id",
             $direction,
-            " LIMIT $11
+            " LIMIT $9
             )
             SELECT ",
             columns!(),
@@ -349,31 +360,66 @@ macro_rules! page {
     };
 }
 
-/// Behind `$7`, `$8`, upwards and downwards.
-macro_rules! both {
-    ($key:literal, $type:literal, $within:literal) => {
+/// One order: walked, gathered, and both. What a page does not do, Postgres need not plan.
+macro_rules! ways {
+    ($key:literal, $direction:literal, $within:expr) => {
         [
+            page!($direction, walked!($key, $direction, $within)),
             page!(
-                $key,
-                "",
-                concat!(
-                    " AND ($7::text IS NULL OR (",
+                $direction,
+                picked!(
                     $key,
-                    ", r.id) > ($7::text",
-                    $type,
-                    ", $8::bigint)) ",
-                    $within
+                    $within,
+                    "$13::text[], $14::text[]",
+                    "$15::text[], $16::text[]",
+                    "$17::text[]",
+                    "$18::text"
                 )
             ),
             page!(
+                $direction,
+                concat!(
+                    walked!($key, $direction, $within),
+                    " UNION ALL ",
+                    picked!(
+                        $key,
+                        $within,
+                        "$15::text[], $16::text[]",
+                        "$17::text[], $18::text[]",
+                        "$19::text[]",
+                        "$20::text"
+                    )
+                )
+            ),
+        ]
+    };
+}
+
+/// Behind `$5`, `$6`, upwards and downwards.
+macro_rules! both {
+    ($key:literal, $type:literal, $within:literal) => {
+        [
+            ways!(
+                $key,
+                "",
+                concat!(
+                    " AND ($5::text IS NULL OR (",
+                    $key,
+                    ", r.id) > ($5::text",
+                    $type,
+                    ", $6::bigint)) ",
+                    $within
+                )
+            ),
+            ways!(
                 $key,
                 " DESC",
                 concat!(
-                    " AND ($7::text IS NULL OR (",
+                    " AND ($5::text IS NULL OR (",
                     $key,
-                    ", r.id) < ($7::text",
+                    ", r.id) < ($5::text",
                     $type,
-                    ", $8::bigint)) ",
+                    ", $6::bigint)) ",
                     $within
                 )
             ),
@@ -381,37 +427,59 @@ macro_rules! both {
     };
 }
 
+/// Of one order, upwards and downwards.
+type Both = [[&'static str; 3]; 2];
+
 // U+10FFFF is behind all names that begin alike.
-const BY_NAME: [&str; 2] = both!(
+const BY_NAME: Both = both!(
     "r.name",
     "",
-    "AND ($9::text IS NULL OR (r.name >= $9 AND r.name < $9 || U&'\\+10FFFF'))"
+    "AND ($7::text IS NULL OR (r.name >= $7 AND r.name < $7 || U&'\\+10FFFF'))"
 );
-const BY_PUSHED: [&str; 2] = both!(
+const BY_PUSHED: Both = both!(
     "coalesce(r.last_push_at, '-infinity'::timestamptz)",
     "::timestamptz",
-    "AND ($10::timestamptz IS NULL OR coalesce(r.last_push_at, '-infinity'::timestamptz) >= $10)"
+    "AND ($8::timestamptz IS NULL OR coalesce(r.last_push_at, '-infinity'::timestamptz) >= $8)"
 );
-const BY_PULLED: [&str; 2] =
+const BY_PULLED: Both =
     both!("coalesce(r.last_pull_at, '-infinity'::timestamptz)", "::timestamptz", "");
-const BY_PULLS: [&str; 2] = both!("r.pulls", "::bigint", "");
-const BY_STARS: [&str; 2] = both!("r.stars", "::bigint", "");
-const BY_TAGS: [&str; 2] = both!("r.tags", "::bigint", "");
-const BY_SIZE: [&str; 2] = both!("r.size", "::bigint", "");
+const BY_PULLS: Both = both!("r.pulls", "::bigint", "");
+const BY_STARS: Both = both!("r.stars", "::bigint", "");
+const BY_TAGS: Both = both!("r.tags", "::bigint", "");
+const BY_SIZE: Both = both!("r.size", "::bigint", "");
 
-/// Binds `$1` to `$6`.
-macro_rules! bind_place {
-    ($query:expr, $keys:expr, $walk:expr) => {{
+/// Binds `$1` to `$4`.
+macro_rules! bind_keys {
+    ($query:expr, $keys:expr) => {{
         let keys = $keys;
-        let whole = $walk.iter().filter(|(_, whole)| *whole).map(|(class, _)| *class);
         $query
             .bind(keys.everything)
             .bind(keys.visibilities)
             .bind(keys.namespaces)
             .bind(keys.repositories)
+    }};
+}
+
+/// Binds which visibilities are walked, and which of them may be seen as a whole.
+macro_rules! bind_walk {
+    ($query:expr, $walk:expr) => {{
+        let whole = $walk.iter().filter(|(_, whole)| *whole).map(|(class, _)| *class);
+        $query
             .bind($walk.iter().map(|(class, _)| *class).collect::<Vec<_>>())
             .bind(whole.collect::<Vec<_>>())
     }};
+}
+
+/// Binds what is gathered, but for stars.
+macro_rules! bind_gather {
+    ($query:expr, $gather:expr) => {
+        $query
+            .bind($gather.namespaces.0)
+            .bind($gather.namespaces.1)
+            .bind($gather.repositories.0)
+            .bind($gather.repositories.1)
+            .bind($gather.visibilities)
+    };
 }
 
 /// How many may be seen, up to [`crate::MAX_COUNT`].
@@ -431,19 +499,19 @@ const COUNT: &str = concat!(
 );
 
 pub(crate) const STATEMENTS: [&[&str]; 9] = [
-    &BY_NAME,
-    &BY_PUSHED,
-    &BY_PULLED,
-    &BY_PULLS,
-    &BY_STARS,
-    &BY_TAGS,
-    &BY_SIZE,
+    BY_NAME.as_flattened(),
+    BY_PUSHED.as_flattened(),
+    BY_PULLED.as_flattened(),
+    BY_PULLS.as_flattened(),
+    BY_STARS.as_flattened(),
+    BY_TAGS.as_flattened(),
+    BY_SIZE.as_flattened(),
     &[COUNT],
     plan::STATEMENTS,
 ];
 
-/// The statement of a page.
-fn statement(order: Order) -> &'static str {
+/// The statements of a page, as in `ways!`.
+fn statements(order: Order) -> [&'static str; 3] {
     let [up, down] = match order.sort {
         Sort::Name => BY_NAME,
         Sort::Pushed => BY_PUSHED,
@@ -476,7 +544,15 @@ pub async fn browse(
     let after = after.filter(|after| after.order == order);
     let limit = Paging::<()>::first(limit).limit();
     let namespace = filter.namespace.as_ref();
-    let found: Vec<Found> = bind_place!(sqlx::query_as(statement(order)), plan.keys, plan.walk)
+    let walks = !plan.walk.is_empty();
+    let gathers = plan.gather != Gather::default();
+    let [walked, gathered, both] = statements(order);
+    let statement = match (walks, gathers) {
+        (true, true) => both,
+        (false, true) => gathered,
+        (_, false) => walked,
+    };
+    let mut query = bind_keys!(sqlx::query_as(statement), plan.keys)
         .bind(after.map(Cursor::parameter))
         .bind(after.map(|after| after.id))
         .bind(&filter.prefix)
@@ -484,15 +560,15 @@ pub async fn browse(
         .bind(limit + 1)
         .bind(namespace.map(|(registry, _)| registry.as_str()))
         .bind(namespace.map(|(_, name)| name.as_str()))
-        .bind(&filter.part)
-        .bind(plan.gather.namespaces.0)
-        .bind(plan.gather.namespaces.1)
-        .bind(plan.gather.repositories.0)
-        .bind(plan.gather.repositories.1)
-        .bind(plan.gather.visibilities)
-        .bind(plan.gather.starred_by.map(UserName::as_str))
-        .fetch_all(read.pool())
-        .await?;
+        .bind(&filter.part);
+    if walks || !gathers {
+        query = bind_walk!(query, plan.walk);
+    }
+    if gathers {
+        let starred_by = plan.gather.starred_by.map(UserName::as_str);
+        query = bind_gather!(query, plan.gather).bind(starred_by);
+    }
+    let found: Vec<Found> = query.fetch_all(read.pool()).await?;
     Ok(slice(found, order, limit))
 }
 
@@ -525,14 +601,8 @@ fn slice(found: Vec<Found>, order: Order, limit: i64) -> Slice {
 pub async fn count(read: &ReadModels, visible: &Visible) -> Result<i64, sqlx::Error> {
     let filter = Filter::default();
     let Some(plan) = plan(read, visible, &filter).await? else { return Ok(0) };
-    bind_place!(sqlx::query_scalar(COUNT), plan.keys, plan.walk)
-        .bind(plan.gather.namespaces.0)
-        .bind(plan.gather.namespaces.1)
-        .bind(plan.gather.repositories.0)
-        .bind(plan.gather.repositories.1)
-        .bind(plan.gather.visibilities)
-        .fetch_one(read.pool())
-        .await
+    let query = bind_walk!(bind_keys!(sqlx::query_scalar(COUNT), plan.keys), plan.walk);
+    bind_gather!(query, plan.gather).fetch_one(read.pool()).await
 }
 
 /// A repository on the way.
@@ -589,10 +659,12 @@ mod tests {
     #[test]
     fn the_statements_walk_as_far_as_said() {
         for sort in Sort::EVERY {
-            let page = statement(Order::by(sort));
-            assert!(page.contains(&format!("LIMIT {MOST_WALKED}) AS r")));
-            assert!(page.contains(&format!("r.looked = {MOST_WALKED} AS is_end")));
-            assert!(page.contains(&format!("OR r.looked = {MOST_WALKED}\n")));
+            let [walked, _, both] = statements(Order::by(sort));
+            for page in [walked, both] {
+                assert!(page.contains(&format!("LIMIT {MOST_WALKED}) AS r")));
+                assert!(page.contains(&format!("r.looked = {MOST_WALKED} AS is_end")));
+                assert!(page.contains(&format!("OR r.looked = {MOST_WALKED}\n")));
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use domain::scope::ScopeAction;
 use projections::registries::RegistryRow;
 use projections::runner::Runner;
 use projections::{ReadModels, registries};
-use tokio::task::{Id, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::hints::{Bare, Hints};
@@ -56,20 +56,29 @@ impl Reconciler {
     /// Compares until it is dropped: each registry by itself, so that one that is slow holds up no
     /// other.
     pub async fn run(&self) {
-        let mut rounds = Rounds::new(self);
+        let mut rounds = Rounds::new(|registry, haste| {
+            let this = self.clone();
+            async move {
+                if haste == Haste::Lost {
+                    sleep(SETTLE).await;
+                }
+                let compared = report(&registry, this.compare(&registry, haste).await);
+                this.pulse.compared(&registry, this.desk.clock.now(), compared);
+            }
+        });
         let mut next = Instant::now() + FIRST.min(self.period);
         loop {
             tokio::select! {
                 lost = self.hints.lost() => {
                     for registry in lost {
-                        rounds.start(registry, SETTLE);
+                        rounds.start(registry, Haste::Lost);
                     }
                 }
                 () = sleep_until(next) => {
                     next = Instant::now() + self.period;
                     if self.runner.leads() {
                         for registry in self.registries().await {
-                            rounds.start(registry, Duration::ZERO);
+                            rounds.start(registry, Haste::None);
                         }
                     }
                 }
@@ -106,14 +115,14 @@ impl Reconciler {
         self.comparison(registry, &client, &known).describe(repository, digest).await
     }
 
-    /// Compares one registry.
-    ///
-    /// # Errors
-    ///
-    /// [`ReconcileError`].
-    pub async fn compare(&self, registry: &RegistryName) -> Result<Reconciled, ReconcileError> {
+    async fn compare(
+        &self,
+        registry: &RegistryName,
+        haste: Haste,
+    ) -> Result<Reconciled, ReconcileError> {
         let Some(row) = self.row(registry).await? else { return Ok(Reconciled::default()) };
         let client = RegistryClient::new(&row.url, self.tokens(&row.service))?;
+        let client = if haste == Haste::None { client.unhurried() } else { client };
         let known = self.known();
         self.comparison(registry, &client, &known).run().await
     }
@@ -187,49 +196,66 @@ pub(crate) fn own_tokens(signer: &Signer, desk: &Desk, service: &str) -> Tokens 
     })
 }
 
+/// Why a registry is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Haste {
+    /// It may have forgotten something just now.
+    Lost,
+    /// To be sure: a large one has better things to do.
+    None,
+}
+
 /// Comparisons under way, at most one a registry.
-struct Rounds<'a> {
-    of: &'a Reconciler,
+struct Rounds<C> {
+    compare: C,
     tasks: JoinSet<()>,
-    running: HashMap<Id, RegistryName>,
-    /// Asked for while one was under way, which may have been too early.
+    running: HashMap<Id, (RegistryName, Haste, AbortHandle)>,
+    /// Lost something while one was under way, which may have been too early.
     again: BTreeSet<RegistryName>,
 }
 
-impl<'a> Rounds<'a> {
-    fn new(of: &'a Reconciler) -> Self {
+impl<C, F> Rounds<C>
+where
+    C: Fn(RegistryName, Haste) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn new(compare: C) -> Self {
         let (tasks, running, again) = (JoinSet::new(), HashMap::new(), BTreeSet::new());
-        Self { of, tasks, running, again }
+        Self { compare, tasks, running, again }
     }
 
-    fn start(&mut self, registry: RegistryName, settle: Duration) {
-        if self.running.values().any(|running| *running == registry) {
-            self.again.insert(registry);
+    /// One without haste makes way for one in haste, and is left out where one is under way.
+    fn start(&mut self, registry: RegistryName, haste: Haste) {
+        let mut running = self.running.values();
+        if let Some((_, before, task)) = running.find(|(running, ..)| *running == registry) {
+            if haste == Haste::Lost {
+                if *before == Haste::None {
+                    task.abort();
+                }
+                self.again.insert(registry);
+            }
             return;
         }
-        let (of, name) = (self.of.clone(), registry.clone());
-        let task = self.tasks.spawn(async move {
-            sleep(settle).await;
-            let compared = report(&name, of.compare(&name).await);
-            of.pulse.compared(&name, of.desk.clock.now(), compared);
-        });
-        self.running.insert(task.id(), registry);
+        let task = self.tasks.spawn((self.compare)(registry.clone(), haste));
+        self.running.insert(task.id(), (registry, haste, task));
     }
 
     /// Waits for ever when none is under way.
     async fn one_done(&mut self) {
         let id = match self.tasks.join_next_with_id().await {
             Some(Ok((id, ()))) => id,
-            Some(Err(panicked)) => {
-                tracing::error!(error = %panicked, "a comparison broke off");
-                panicked.id()
+            Some(Err(ended)) => {
+                if ended.is_panic() {
+                    tracing::error!(error = %ended, "a comparison broke off");
+                }
+                ended.id()
             }
             None => return std::future::pending().await,
         };
-        if let Some(registry) = self.running.remove(&id)
+        if let Some((registry, ..)) = self.running.remove(&id)
             && self.again.remove(&registry)
         {
-            self.start(registry, SETTLE);
+            self.start(registry, Haste::Lost);
         }
     }
 }
@@ -261,4 +287,50 @@ fn report(registry: &RegistryName, done: Result<Reconciled, ReconcileError>) -> 
     metrics::counter!("portus_job_runs_total", "job" => "reconcile", "outcome" => outcome)
         .increment(1);
     compared
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_may_be_lost_is_not_kept_waiting_by_a_comparison_without_haste() {
+        let (begun, mut seen) = unbounded_channel();
+        let gate = Arc::new(tokio::sync::Semaphore::new(0));
+        let mut rounds = Rounds::new(|registry: RegistryName, haste| {
+            let (begun, gate) = (begun.clone(), gate.clone());
+            async move {
+                begun.send((registry.to_string(), haste)).unwrap();
+                gate.acquire().await.unwrap().forget();
+            }
+        });
+        let [main, other] = ["main", "other"].map(|name| RegistryName::parse(name).unwrap());
+        rounds.start(main.clone(), Haste::None);
+        rounds.start(other.clone(), Haste::None);
+        let mut first = [seen.recv().await.unwrap(), seen.recv().await.unwrap()];
+        first.sort_by(|a, b| a.0.cmp(&b.0));
+        assert_eq!(first, [("main".to_owned(), Haste::None), ("other".to_owned(), Haste::None)]);
+
+        rounds.start(main.clone(), Haste::None);
+        rounds.start(main.clone(), Haste::Lost);
+        rounds.one_done().await;
+        assert_eq!(seen.recv().await.unwrap(), ("main".to_owned(), Haste::Lost));
+        rounds.start(main.clone(), Haste::None);
+        assert!(seen.try_recv().is_err(), "one a registry");
+
+        // What is lost during one in haste is looked for after it.
+        rounds.start(main.clone(), Haste::Lost);
+        rounds.start(main, Haste::Lost);
+        gate.add_permits(2);
+        rounds.one_done().await;
+        rounds.one_done().await;
+        assert_eq!(seen.recv().await.unwrap(), ("main".to_owned(), Haste::Lost));
+        gate.add_permits(1);
+        rounds.one_done().await;
+        assert!(rounds.running.is_empty() && seen.try_recv().is_err());
+        rounds.start(other, Haste::None);
+        assert_eq!(seen.recv().await.unwrap(), ("other".to_owned(), Haste::None));
+    }
 }
