@@ -151,7 +151,7 @@ pub(crate) fn own_teams(visible: &Visible) -> Vec<&str> {
 
 /// [`Visible`] as the parameters of a query over much: each namespace and repository one text,
 /// `registry/name`, which no two things share, as a registry's name has no `/`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Keys {
     pub(crate) everything: bool,
     pub(crate) visibilities: Vec<&'static str>,

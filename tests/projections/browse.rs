@@ -157,7 +157,7 @@ impl Chance {
 
 #[tokio::test]
 async fn every_order_and_filter_lists_exactly_what_may_be_seen_and_fits() {
-    let mut liked = 0;
+    let (mut liked, mut starred_by_rights) = (0, 0);
     for seed in [21, 22, 23, 24] {
         let db = TestDatabase::new().await;
         let log = log(&db).await;
@@ -182,8 +182,13 @@ async fn every_order_and_filter_lists_exactly_what_may_be_seen_and_fits() {
         let since: Vec<_> = rows.iter().filter_map(|row| row.last_push_at).collect();
         let mut chance = Chance(StdRng::seed_from_u64(seed));
         let mut found = 0;
-        for _ in 0..120 {
-            let (visible, filter) = (chance.visible(), chance.filter(&since));
+        for _ in 0..160 {
+            let (mut visible, filter) = (chance.visible(), chance.filter(&since));
+            // So much that of it that alone is looked at that could hold a star.
+            if filter.starred_by.is_some() && chance.one_in(2) {
+                let many = (0..600).map(|n| (registry("main"), namespace(&format!("nothing-{n}"))));
+                visible.namespaces.extend(many);
+            }
             let order = Order { sort: chance.of(&Sort::EVERY), descending: chance.one_in(2) };
             let mut expected: Vec<_> = rows
                 .iter()
@@ -195,10 +200,13 @@ async fn every_order_and_filter_lists_exactly_what_may_be_seen_and_fits() {
             let listed = all_pages(&read, &visible, &filter, order, limit).await;
             assert_eq!(listed, expected, "{seed}: {visible:?} {filter:?} {order:?}");
             found += expected.len();
+            if filter.starred_by.is_some() && visible.namespaces.len() > 500 {
+                starred_by_rights += expected.len();
+            }
         }
         assert!(found > 200, "{found}");
     }
-    assert!(liked > 3, "{liked}");
+    assert!(liked > 3 && starred_by_rights > 3, "{liked} {starred_by_rights}");
 }
 
 async fn count(pool: &PgPool, sql: &'static str) -> i64 {

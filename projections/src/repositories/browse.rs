@@ -253,10 +253,10 @@ macro_rules! walk {
     };
 }
 
-/// What is gathered of these namespaces and these repositories, registries and names of each, and of what
-/// this person starred, as far as they are of these visibilities.
+/// What is gathered of these namespaces and these repositories, registries and names of each, as far
+/// as they are of these visibilities.
 macro_rules! gathered {
-    ($spaces:literal, $repositories:literal, $visibilities:literal, $starred:literal) => {
+    ($spaces:literal, $repositories:literal, $visibilities:literal) => {
         concat!(
             "(
               SELECT r.* FROM unnest(",
@@ -266,10 +266,8 @@ macro_rules! gathered {
                   WHERE r.registry = wanted.registry AND r.namespace = wanted.namespace
                   OFFSET 0) AS r
               UNION ALL
-              SELECT r.* FROM (SELECT * FROM unnest(",
+              SELECT r.* FROM unnest(",
             $repositories,
-            ") UNION ALL SELECT s.registry, s.repository FROM stars s WHERE s.user_name = ",
-            $starred,
             ") AS wanted(registry, name)
                 CROSS JOIN LATERAL (SELECT * FROM repositories r
                   WHERE r.registry = wanted.registry AND r.name = wanted.name
@@ -315,14 +313,24 @@ macro_rules! walked {
     };
 }
 
-/// What of `gathered!` may be seen and is wanted.
+/// What `$13` starred, as far as it is of the visibilities in `$14`.
+macro_rules! starred {
+    () => {
+        "stars s CROSS JOIN LATERAL (SELECT * FROM repositories r
+              WHERE r.registry = s.registry AND r.name = s.repository OFFSET 0) AS r
+            WHERE s.user_name = $13::text
+              AND r.id IS NOT NULL AND r.visibility = ANY($14::text[]) AND "
+    };
+}
+
+/// What of these may be seen and is wanted.
 macro_rules! picked {
-    ($key:literal, $within:expr, $($gathered:literal),*) => {
+    ($key:literal, $within:expr, $from:expr) => {
         concat!(
             "SELECT r.id, ",
             $key,
             " AS key, true AS fits, false AS is_end FROM ",
-            gathered!($($gathered),*),
+            $from,
             may_see!(),
             " AND ",
             fits!(),
@@ -360,7 +368,7 @@ macro_rules! page {
     };
 }
 
-/// One order: walked, gathered, and both. What a page does not do, Postgres need not plan.
+/// One order: walked, gathered, both, and starred. What a page does not do, Postgres need not plan.
 macro_rules! ways {
     ($key:literal, $direction:literal, $within:expr) => {
         [
@@ -370,10 +378,11 @@ macro_rules! ways {
                 picked!(
                     $key,
                     $within,
-                    "$13::text[], $14::text[]",
-                    "$15::text[], $16::text[]",
-                    "$17::text[]",
-                    "$18::text"
+                    gathered!(
+                        "$13::text[], $14::text[]",
+                        "$15::text[], $16::text[]",
+                        "$17::text[]"
+                    )
                 )
             ),
             page!(
@@ -384,13 +393,15 @@ macro_rules! ways {
                     picked!(
                         $key,
                         $within,
-                        "$15::text[], $16::text[]",
-                        "$17::text[], $18::text[]",
-                        "$19::text[]",
-                        "$20::text"
+                        gathered!(
+                            "$15::text[], $16::text[]",
+                            "$17::text[], $18::text[]",
+                            "$19::text[]"
+                        )
                     )
                 )
             ),
+            page!($direction, picked!($key, $within, starred!())),
         ]
     };
 }
@@ -428,7 +439,7 @@ macro_rules! both {
 }
 
 /// Of one order, upwards and downwards.
-type Both = [[&'static str; 3]; 2];
+type Both = [[&'static str; 4]; 2];
 
 // U+10FFFF is behind all names that begin alike.
 const BY_NAME: Both = both!(
@@ -470,7 +481,7 @@ macro_rules! bind_walk {
     }};
 }
 
-/// Binds what is gathered, but for stars.
+/// Binds what is gathered.
 macro_rules! bind_gather {
     ($query:expr, $gather:expr) => {
         $query
@@ -493,7 +504,7 @@ const COUNT: &str = concat!(
     ") LIMIT 10000) AS walked
       UNION ALL
       SELECT 1 FROM ",
-    gathered!("$7::text[], $8::text[]", "$9::text[], $10::text[]", "$11::text[]", "NULL"),
+    gathered!("$7::text[], $8::text[]", "$9::text[], $10::text[]", "$11::text[]"),
     may_see!(),
     " LIMIT 10000) AS counted"
 );
@@ -511,7 +522,7 @@ pub(crate) const STATEMENTS: [&[&str]; 9] = [
 ];
 
 /// The statements of a page, as in `ways!`.
-fn statements(order: Order) -> [&'static str; 3] {
+fn statements(order: Order) -> [&'static str; 4] {
     let [up, down] = match order.sort {
         Sort::Name => BY_NAME,
         Sort::Pushed => BY_PUSHED,
@@ -544,13 +555,13 @@ pub async fn browse(
     let after = after.filter(|after| after.order == order);
     let limit = Paging::<()>::first(limit).limit();
     let namespace = filter.namespace.as_ref();
-    let walks = !plan.walk.is_empty();
-    let gathers = plan.gather != Gather::default();
-    let [walked, gathered, both] = statements(order);
-    let statement = match (walks, gathers) {
-        (true, true) => both,
-        (false, true) => gathered,
-        (_, false) => walked,
+    let (walks, gathers) = (!plan.walk.is_empty(), plan.gather != Gather::default());
+    let [walked, gathered, both, starred] = statements(order);
+    let statement = match (&plan.starred, walks, gathers) {
+        (Some(_), ..) => starred,
+        (None, true, true) => both,
+        (None, false, true) => gathered,
+        (None, _, false) => walked,
     };
     let mut query = bind_keys!(sqlx::query_as(statement), plan.keys)
         .bind(after.map(Cursor::parameter))
@@ -561,12 +572,15 @@ pub async fn browse(
         .bind(namespace.map(|(registry, _)| registry.as_str()))
         .bind(namespace.map(|(_, name)| name.as_str()))
         .bind(&filter.part);
-    if walks || !gathers {
-        query = bind_walk!(query, plan.walk);
-    }
-    if gathers {
-        let starred_by = plan.gather.starred_by.map(UserName::as_str);
-        query = bind_gather!(query, plan.gather).bind(starred_by);
+    if let Some((user, visibilities)) = plan.starred {
+        query = query.bind(user.as_str()).bind(visibilities);
+    } else {
+        if walks || !gathers {
+            query = bind_walk!(query, plan.walk);
+        }
+        if gathers {
+            query = bind_gather!(query, plan.gather);
+        }
     }
     let found: Vec<Found> = query.fetch_all(read.pool()).await?;
     Ok(slice(found, order, limit))
@@ -659,7 +673,7 @@ mod tests {
     #[test]
     fn the_statements_walk_as_far_as_said() {
         for sort in Sort::EVERY {
-            let [walked, _, both] = statements(Order::by(sort));
+            let [walked, _, both, _] = statements(Order::by(sort));
             for page in [walked, both] {
                 assert!(page.contains(&format!("LIMIT {MOST_WALKED}) AS r")));
                 assert!(page.contains(&format!("r.looked = {MOST_WALKED} AS is_end")));

@@ -1,7 +1,9 @@
 //! Where a page of the list looks: which visibilities it walks through, and what it gathers.
 
+use std::collections::HashSet;
+
 use domain::access::Visible;
-use domain::name::{NamespaceName, RegistryName, UserName};
+use domain::name::{NamespaceName, RegistryName, RepositoryName, UserName};
 use domain::namespace::Visibility;
 
 use super::Filter;
@@ -14,11 +16,14 @@ const MOST_GATHERED: i64 = 2_000;
 const MOST_ROOMS: usize = 500;
 
 /// See the module.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan<'a> {
     /// Visibilities, and whether all of each may be seen.
     pub(super) walk: Vec<(&'static str, bool)>,
     pub(super) gather: Gather<'a>,
+    /// Instead of both: what this person starred, which is at most [`domain::star::MAX_STARS`], as far
+    /// as it is of these visibilities.
+    pub(super) starred: Option<(&'a UserName, Vec<&'static str>)>,
     /// Rights on all that may be found there.
     pub(super) keys: Keys,
 }
@@ -30,8 +35,6 @@ pub(super) struct Gather<'a> {
     pub(super) namespaces: Pairs<'a>,
     /// and these,
     pub(super) repositories: Pairs<'a>,
-    /// and what this person starred, which is at most [`domain::star::MAX_STARS`],
-    pub(super) starred_by: Option<&'a UserName>,
     /// as far as they are of these visibilities.
     pub(super) visibilities: Vec<&'static str>,
 }
@@ -48,7 +51,9 @@ const OWN: &str = "SELECT coalesce(sum(n.repositories), 0)::bigint
       WHERE n.registry = own.registry AND n.name = own.name AND n.visibility = ANY($3)
       OFFSET 0) AS n";
 
-pub(super) const STATEMENTS: &[&str] = &[NAMESPACE, OWN];
+const STARRED: &str = "SELECT registry, repository FROM stars WHERE user_name = $1";
+
+pub(super) const STATEMENTS: &[&str] = &[NAMESPACE, OWN, STARRED];
 
 /// Where to look; `None`: nowhere.
 pub(super) async fn plan<'a>(
@@ -65,8 +70,12 @@ pub(super) async fn plan<'a>(
             || Visibility::parse(class).is_some_and(|class| visible.visibilities.contains(&class))
     };
     if let Some(user) = &filter.starred_by {
-        let gather = Gather { starred_by: Some(user), visibilities: wanted, ..Gather::default() };
-        return Ok(Some(Plan { walk: Vec::new(), gather, keys: Keys::of(visible) }));
+        let keys = if visible.namespaces.len() <= MOST_ROOMS {
+            Keys::of(visible)
+        } else {
+            rights_on_starred(read, visible, user).await?
+        };
+        return Ok(Some(Plan { starred: Some((user, wanted)), keys, ..Plan::default() }));
     }
     if let Some(namespace) = &filter.namespace {
         return in_namespace(read, visible, namespace, &wanted, whole).await;
@@ -75,7 +84,7 @@ pub(super) async fn plan<'a>(
     let mut walk: Vec<_> = all.into_iter().map(|class| (class, true)).collect();
     if rest.is_empty() || (visible.namespaces.is_empty() && visible.repositories.is_empty()) {
         let keys = Keys::of_some(visible, |_, _| false);
-        return Ok(Some(Plan { walk, gather: Gather::default(), keys }));
+        return Ok(Some(Plan { walk, keys, ..Plan::default() }));
     }
     let keys = Keys::of(visible);
     let few = visible.namespaces.len() <= MOST_ROOMS
@@ -84,14 +93,35 @@ pub(super) async fn plan<'a>(
         let namespaces = own_namespaces(visible);
         if held(read, &namespaces, &rest).await? <= MOST_GATHERED {
             let repositories = own_repositories(visible);
-            let gather =
-                Gather { namespaces, repositories, visibilities: rest, ..Gather::default() };
-            return Ok(Some(Plan { walk, gather, keys }));
+            let gather = Gather { namespaces, repositories, visibilities: rest };
+            return Ok(Some(Plan { walk, gather, keys, starred: None }));
         }
     }
     // Where no namespace decides, nobody has a right of their own.
     walk.extend(rest.into_iter().filter(|class| *class != "none").map(|class| (class, false)));
-    Ok(Some(Plan { walk, gather: Gather::default(), keys }))
+    Ok(Some(Plan { walk, keys, ..Plan::default() }))
+}
+
+/// Rights on whatever could hold what this person starred: the database takes longer to read all of
+/// many than to find these.
+async fn rights_on_starred(
+    read: &ReadModels,
+    visible: &Visible,
+    user: &UserName,
+) -> Result<Keys, sqlx::Error> {
+    let starred: Vec<(String, String)> =
+        sqlx::query_as(STARRED).bind(user.as_str()).fetch_all(read.pool()).await?;
+    let starred: Vec<_> = starred
+        .iter()
+        .filter_map(|(registry, name)| Some((registry, RepositoryName::parse(name).ok()?)))
+        .collect();
+    let rooms: HashSet<(&str, &str)> = starred
+        .iter()
+        .flat_map(|(at, name)| name.prefixes().map(move |prefix| (at.as_str(), prefix)))
+        .collect();
+    Ok(Keys::of_some(visible, |at, name| {
+        name.is_global() || rooms.contains(&(at.as_str(), name.as_str()))
+    }))
 }
 
 /// How many repositories there are in these namespaces, of these visibilities.
@@ -118,14 +148,14 @@ async fn in_namespace<'a>(
     if !whole(class) && !visible.namespaces.contains(namespace) {
         let repositories = own_repositories(visible);
         let gather = Gather { repositories, visibilities, ..Gather::default() };
-        return Ok(Some(Plan { walk: Vec::new(), gather, keys }));
+        return Ok(Some(Plan { gather, keys, ..Plan::default() }));
     }
     if holds <= MOST_GATHERED {
         let namespaces = (vec![registry], vec![name]);
         let gather = Gather { namespaces, visibilities, ..Gather::default() };
-        return Ok(Some(Plan { walk: Vec::new(), gather, keys }));
+        return Ok(Some(Plan { gather, keys, ..Plan::default() }));
     }
     // What else may be seen ends the walk as well.
     let keys = Keys::of(visible);
-    Ok(Some(Plan { walk: vec![(class, whole(class))], gather: Gather::default(), keys }))
+    Ok(Some(Plan { walk: vec![(class, whole(class))], keys, ..Plan::default() }))
 }
