@@ -11,6 +11,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use futures_util::future::join_all;
 use http::StatusCode;
+use projections::{access, search};
 use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -20,7 +21,7 @@ pub const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How old an answer may be: however often we are asked, the parts are not asked more often.
 pub const MEMORY: Duration = Duration::from_millis(250);
 
-type Answer = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+type Answer = Pin<Box<dyn Future<Output = Result<(), Trouble>> + Send>>;
 type Ask = Box<dyn Fn() -> Answer + Send + Sync>;
 
 /// The parts that must be well. Cheap to clone.
@@ -36,19 +37,52 @@ struct Inner {
 }
 
 /// A part, and what is wrong with it.
-pub type Part = (&'static str, Option<String>);
+pub type Part = (&'static str, Option<Trouble>);
+
+/// What is wrong with a part. Anybody may read it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// It gave no answer in time, or none that is good.
+    #[error("does not answer")]
+    Silent,
+    /// Rights are not fit to decide by.
+    #[error(transparent)]
+    Rights(#[from] access::Stale),
+    /// The search index stands still.
+    #[error(transparent)]
+    Search(#[from] search::Halted),
+    /// A read model stands still.
+    #[error("{model} has halted: {why}")]
+    Halted {
+        /// Which.
+        model: String,
+        /// Before what.
+        why: String,
+    },
+    /// It does not keep up.
+    #[error("{} is {} s behind the log", .model.as_deref().unwrap_or("it"), .by.as_secs())]
+    Behind {
+        /// Which of several.
+        model: Option<String>,
+        /// The age of the first fact that it lacks.
+        by: Duration,
+    },
+    /// In the words of what failed.
+    #[error("{0}")]
+    Said(String),
+}
 
 /// Collects parts.
 #[derive(Default)]
 pub struct HealthBuilder(Vec<(&'static str, Ask)>);
 
 impl HealthBuilder {
-    /// One more part, and how to ask it. Its error is a sentence that anybody may read.
+    /// One more part, and how to ask it.
     #[must_use]
     pub fn part<F, R>(mut self, name: &'static str, ask: F) -> Self
     where
         F: Fn() -> R + Send + Sync + 'static,
-        R: Future<Output = Result<(), String>> + Send + 'static,
+        R: Future<Output = Result<(), Trouble>> + Send + 'static,
     {
         self.0.push((name, Box::new(move || Box::pin(ask()))));
         self
@@ -78,7 +112,7 @@ impl Health {
             match timeout(self.0.patience, ask()).await {
                 Ok(Ok(())) => (*name, None),
                 Ok(Err(why)) => (*name, Some(why)),
-                Err(_) => (*name, Some("does not answer".to_owned())),
+                Err(_) => (*name, Some(Trouble::Silent)),
             }
         });
         let parts = join_all(asked).await;
@@ -99,7 +133,7 @@ impl Health {
 async fn ready(State(health): State<Health>) -> Response {
     let parts = health.parts().await.into_iter();
     let problems: serde_json::Map<_, _> =
-        parts.filter_map(|(name, why)| Some((name.to_owned(), why?.into()))).collect();
+        parts.filter_map(|(name, why)| Some((name.to_owned(), why?.to_string().into()))).collect();
     if problems.is_empty() {
         return Json(json!({ "status": "ok" })).into_response();
     }
@@ -127,7 +161,7 @@ mod tests {
     async fn what_is_wrong_is_listed() {
         let health = HealthBuilder::default()
             .part("good", async || Ok(()))
-            .part("database", async || Err("is away".to_owned()))
+            .part("database", async || Err(Trouble::Said("is away".to_owned())))
             .build();
         let (status, body) = readyz(&health).await;
         assert_eq!(status, 503);

@@ -1,6 +1,10 @@
 //! What administrators look after.
 
+use domain::event::Position;
+use projections::access::Stale;
+
 use super::{phrases, sentences, words};
+use crate::health::Trouble;
 
 words! {
     test_it: "Try it out" | "Ausprobieren";
@@ -38,6 +42,7 @@ words! {
     admin_part: "Part" | "Teil";
     admin_parts_caption: "What everything stands on" | "Worauf alles steht";
     admin_answers: "answers" | "antwortet";
+    admin_no_answer: "It does not answer." | "Antwortet nicht.";
     admin_fails: "not well" | "gestört";
     admin_database: "Database" | "Datenbank";
     admin_database_advice: "See that Postgres runs and can be reached; then it goes on by itself." | "Sehen Sie nach, ob Postgres läuft und erreichbar ist; dann geht es von selbst weiter.";
@@ -154,6 +159,13 @@ words! {
 }
 
 phrases! {
+    admin_catching_up(position: u64): "They are still being read from the log (position {position})." | "Sie werden noch aus dem Protokoll gelesen (Position {position}).";
+    admin_stale(seconds: u64): "The end of the log was last seen {seconds} s ago." | "Das Ende des Protokolls wurde zuletzt vor {seconds} s gesehen.";
+    admin_stopped(position: u64, kind: &str, why: &str): "It stands before the event at position {position} ({kind}): {why}." | "Es geht nicht weiter vor dem Ereignis an Position {position} ({kind}): {why}.";
+    admin_model_halted(model: &str, why: &str): "{model} stands still: {why}." | "{model} steht still: {why}.";
+    admin_lags(seconds: u64): "It is {seconds} s behind the log." | "{seconds} s hinter dem Protokoll.";
+    admin_model_lags(model: &str, seconds: u64): "{model} is {seconds} s behind the log." | "{model} ist {seconds} s hinter dem Protokoll.";
+    admin_said(words: &str): "It says: {words}." | "Es meldet: {words}.";
     admin_partly_advice(number: &str): "{number} repositories gave no good answer; they are compared again by themselves." | "{number} Repositories gaben keine gute Antwort; sie werden von selbst wieder abgeglichen.";
     admin_events(number: &str): "{number} events" | "{number} Ereignisse";
     account_of(user: &str): "Account {user}" | "Konto {user}";
@@ -165,6 +177,25 @@ sentences! {
 }
 
 impl super::Lang {
+    /// What is wrong with a part.
+    pub(crate) fn trouble(self, trouble: &Trouble) -> String {
+        let stopped =
+            |position: Position, kind: &str, why: &str| self.admin_stopped(position.0, kind, why);
+        match trouble {
+            Trouble::Silent => self.admin_no_answer().to_owned(),
+            Trouble::Rights(Stale::CatchingUp(position)) => self.admin_catching_up(position.0),
+            Trouble::Rights(Stale::Behind { age }) => self.admin_stale(age.as_secs()),
+            Trouble::Rights(Stale::Halted(at)) => stopped(at.position, &at.kind, &at.error),
+            Trouble::Search(at) => stopped(at.position, &at.kind, &at.error),
+            Trouble::Halted { model, why } => self.admin_model_halted(model, why),
+            Trouble::Behind { model: None, by } => self.admin_lags(by.as_secs()),
+            Trouble::Behind { model: Some(model), by } => {
+                self.admin_model_lags(model, by.as_secs())
+            }
+            Trouble::Said(words) => self.admin_said(words),
+        }
+    }
+
     /// How an account came to be.
     pub(crate) fn origin_word(self, stored: &str) -> &str {
         match (self, stored) {

@@ -200,7 +200,7 @@ fn parts(page: &Overview) -> Markup {
                             td data-label=(t.admin_state()) {
                                 @match problem {
                                     None => span.badge.ok { (t.admin_answers()) },
-                                    Some(why) => { span.badge.bad { (t.admin_fails()) } " " (why) ". " (advice(t)) }
+                                    Some(why) => { span.badge.bad { (t.admin_fails()) } " " (t.trouble(why)) " " (advice(t)) }
                                 }
                             }
                         }
@@ -352,11 +352,12 @@ mod tests {
     use scraper::{Html, Selector};
 
     use super::*;
+    use crate::health::Trouble;
     use crate::ui::samples;
 
     fn overview(lang: Lang) -> Overview {
         Overview {
-            parts: vec![("database", None), ("log", Some("it is away".to_owned()))],
+            parts: vec![("database", None), ("log", Some(Trouble::Said("it is away".to_owned())))],
             registries: vec![],
             listening: Timestamp::UNIX_EPOCH,
             keys: vec![],
@@ -390,7 +391,7 @@ mod tests {
         for t in Lang::EVERY {
             let rows = rows(&overview(t), t.admin_parts_caption());
             assert!(rows[0].contains(t.admin_answers()), "{rows:?}");
-            assert!(rows[1].contains("it is away"), "{rows:?}");
+            assert!(rows[1].contains(&t.admin_said("it is away")), "{rows:?}");
             assert!(rows[1].contains(t.admin_events_log_advice()), "{rows:?}");
         }
     }

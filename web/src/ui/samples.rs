@@ -45,6 +45,7 @@ use super::{
     sign_up, tags, teams, tokens, unsent,
 };
 use crate::auth::{Begun, Preferences, Unsent};
+use crate::health::Trouble;
 use crate::registry::pulse::{Beat, Compared};
 use crate::texts::Lang;
 
@@ -1030,7 +1031,7 @@ fn administering(lang: Lang, text: &str) -> Vec<(&'static str, Markup)> {
     ];
     let overview = |well: bool| admin::Overview {
         parts: ["database", "log", "access graph", "search index", "read models", "another"]
-            .map(|part| (part, (!well).then(mine)))
+            .map(|part| (part, (!well).then(|| Trouble::Said(mine()))))
             .to_vec(),
         registries: match well {
             true => beats.iter().map(|beat| (registry(text, text, 1), *beat)).collect(),
